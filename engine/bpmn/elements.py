@@ -1,0 +1,162 @@
+"""What a model is made of: flows, mappings, event definitions, and the base of all spec classes.
+
+The spec classes stand on SpiffWorkflow's (they are registered with its parser, its ``Task`` runs them), with four
+differences that design.md §1.3 fixes: nothing is predicted, tokens for the next elements are made when one completes, joins
+count arrived tokens per sequence flow, and a finished token leaves the tree at once.  The tree of live tasks is therefore the
+tree of *scopes*: a token's parent is the process, sub-process or multi-instance body it runs in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from SpiffWorkflow.bpmn.specs.mixins.bpmn_spec_mixin import BpmnSpecMixin
+
+from engine.bpmn.expressions import ModelValue
+from engine.words import T, Words
+
+if TYPE_CHECKING:
+    from engine.bpmn.execution import Token
+
+
+class ElementFailure(Exception):
+    """An element cannot go on: no flow can be taken, a timer cannot be read, …  It becomes an incident on the token.
+
+    ``type`` is a stable upper-case word; ``message`` names the expression, what it saw and the cure.
+    """
+
+    def __init__(self, type: str, message: Words) -> None:
+        super().__init__(str(message))
+        self.type, self.message = type, message
+
+
+@dataclass(eq=False)
+class Flow:
+    """A sequence flow; ``condition`` is ``None`` for an unconditional one."""
+
+    id: str
+    name: str | None
+    source: FlowNode
+    target: FlowNode
+    condition: ModelValue | None
+
+
+@dataclass(frozen=True)
+class Mapping_:
+    """One ``zeebe:input`` or ``zeebe:output``: ``target`` may be a path ``a.b``."""
+
+    source: ModelValue
+    target: str
+
+
+@dataclass
+class EventDefinition:
+    """What an event waits for or throws.
+
+    ``kind``: none, message, timer, signal, error, escalation, terminate, conditional, link, cancel, compensate or multiple.
+    ``name`` is the message's or signal's name; ``code`` the error or escalation code (``None`` catches all).
+    ``timer_type`` is date, duration or cycle.
+    """
+
+    kind: str = "none"
+    name: ModelValue | None = None
+    code: ModelValue | None = None
+    correlation_key: ModelValue | None = None
+    timer_type: str | None = None
+    timer: ModelValue | None = None
+    job_type: ModelValue | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether catching needs a row in the database: a timer or a subscription."""
+        return self.kind in ("message", "timer", "signal")
+
+
+class FlowNode(BpmnSpecMixin):
+    """Base of every element that a token can stand on."""
+
+    element_type = "task"
+    recorded = True
+    """Whether the element has a row in the history of activities."""
+    wait_kind: str | None = None
+    """What has to be closed in the database when a waiting token is terminated: task, job or call."""
+    joins = False
+    """Whether arriving tokens remember the flow they came by."""
+
+    def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
+        super().__init__(wf_spec, bpmn_id, **kwargs)
+        self.flows_in: list[Flow] = []
+        self.flows_out: list[Flow] = []
+        self.default: Flow | None = None
+        self.properties: dict[str, ModelValue] = {}
+        self.inputs_: list[Mapping_] = []
+        self.outputs_: list[Mapping_] = []
+        self.boundaries: list[FlowNode] = []
+        self.event_subprocesses: list[FlowNode] = []
+        self.start: FlowNode | None = None
+        self.container: FlowNode | None = None
+        self.line: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call the element: its name, else its id."""
+        return (self.bpmn_name or "").strip() or self.bpmn_id or self.name
+
+    # SpiffWorkflow's hooks ---------------------------------------------------------------------------------------------
+
+    def _predict(self, my_task, seen=None, looked_ahead=0, mask=0) -> None:
+        """Nothing is predicted: the future of a case is not materialised."""
+
+    def _run(self, token: Token) -> bool | None:
+        token.execution.activated(token)
+        return self.execute(token)
+
+    def _on_complete(self, token: Token) -> None:
+        token.execution.leave(token)
+
+    def _on_cancel(self, token: Token) -> None:
+        """Cancelling is the execution's business (:meth:`Execution.terminate`), so that history and rows are closed."""
+
+    # What subclasses say -------------------------------------------------------------------------------------------------
+
+    def execute(self, token: Token) -> bool | None:
+        """Do the element's work: ``True`` goes on at once, ``None`` waits.  Raises :class:`ElementFailure`."""
+        return True
+
+    def contents_done(self, token: Token) -> None:
+        """Called when ``token`` is a scope and its last inner token has left."""
+
+    def select_flows(self, token: Token) -> list[Flow]:
+        """The flows a token leaves by: every unconditional one, every one whose condition holds, and the default flow when no
+        condition holds (BPMN 2.0 §13.2.1, §8.4.13)."""
+        if not self.flows_out:
+            return []
+        scope = token.execution.view(token.scope)
+        conditional = {flow.id for flow in self.flows_out if flow.condition is not None and flow.condition.evaluate(scope) is True}
+        taken = [
+            flow
+            for flow in self.flows_out
+            if flow.id in conditional or (flow.condition is None and flow is not self.default) or (flow is self.default and not conditional)
+        ]
+        if taken:
+            return taken
+        raise no_flow(self, scope)
+
+
+def no_flow(node: FlowNode, scope) -> ElementFailure:
+    """No outgoing condition holds and there is no default flow."""
+    conditions = "; ".join(f"{flow.name or flow.id}: {flow.condition.text.strip()}" for flow in node.flows_out if flow.condition)
+    names = sorted(
+        set().union(*(flow.condition.expression.names for flow in node.flows_out if flow.condition and flow.condition.expression))
+    )
+    seen = ", ".join(f"{name} = {scope.get(name)!r}" for name in names)
+    return ElementFailure(
+        "CONDITION_ERROR",
+        T(
+            "No outgoing flow of “%(label)s” can be taken (%(conditions)s); seen: %(seen)s. Give one flow as the default or correct the variables.",
+            label=node.label,
+            conditions=conditions,
+            seen=seen or "–",
+        ),
+    )

@@ -1,0 +1,93 @@
+"""Scopes of variables, with the dialect's semantics (design.md §1.3).
+
+Each token may hold variables of its own; a name is looked up from the token outwards.  What one branch writes, the others
+see at once, because they share the scope in which the variable lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from engine.feel.values import to_json
+
+if TYPE_CHECKING:
+    from engine.bpmn.execution import Token
+
+
+class ScopeView(Mapping):
+    """The variables visible from a token, then the host's functions.  Reads live: no copy is made."""
+
+    __slots__ = ("_functions", "_token")
+
+    def __init__(self, token: Token, functions: Mapping[str, Any]) -> None:
+        self._token, self._functions = token, functions
+
+    def __getitem__(self, name: str) -> Any:
+        token = self._token
+        while token is not None:
+            if name in token.data:
+                return token.data[name]
+            token = token.parent
+        return self._functions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._functions, **visible(self._token)})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def visible(token: Token | None) -> dict[str, Any]:
+    """All variables visible from ``token``; inner ones hide outer ones."""
+    chain = []
+    while token is not None:
+        chain.append(token.data)
+        token = token.parent
+    merged: dict[str, Any] = {}
+    for data in reversed(chain):
+        merged.update(data)
+    return merged
+
+
+def assign(token: Token, name: str, value: Any) -> None:
+    """Propagate ``name = value`` from ``token`` outwards: to the nearest scope that has the variable, else to the root."""
+    scope = token
+    while name not in scope.data and scope.parent is not None:
+        scope = scope.parent
+    scope.data[name] = value
+
+
+def assign_path(target: dict[str, Any], path: str, value: Any) -> None:
+    """Set ``a.b.c`` inside ``target``; contexts on the way are made or extended, never shared with the old value."""
+    head, _, rest = path.partition(".")
+    if not rest:
+        target[head] = value
+        return
+    inner = target.get(head)
+    inner = dict(inner) if isinstance(inner, dict) else {}
+    assign_path(inner, rest, value)
+    target[head] = inner
+
+
+def plain(value: Any) -> Any:
+    """A variable's value: JSON types only, as the dialect demands.
+
+    Accepts what FEEL yields and what Python callers give (dates become their ISO text).  Raises ``TypeError`` for a value
+    that has no JSON form.
+    """
+    if value is None or isinstance(value, (bool, str, int)):
+        return value
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise TypeError(f"{value!r} is no JSON number")
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (Decimal, datetime, date, time)) or type(value).__module__.startswith("engine.feel"):
+        return to_json(value)
+    raise TypeError(f"a variable cannot hold a {type(value).__name__}")

@@ -1,0 +1,96 @@
+"""Reading XML that a stranger sent: no entities, no network, no depth or size without a limit."""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from engine.errors import Problem
+from engine.words import T
+
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+BPMNDI = "http://www.omg.org/spec/BPMN/20100524/DI"
+ZEEBE = "http://camunda.org/schema/zeebe/1.0"
+FEEL_LANGUAGES = {
+    "feel",
+    "http://www.omg.org/spec/feel/20140401",
+    "http://www.omg.org/spec/dmn/20180521/feel/",
+    "https://www.omg.org/spec/dmn/20191111/feel/",
+    "https://www.omg.org/spec/dmn/20230324/feel/",
+}
+
+MAX_BYTES = 5 * 1024 * 1024
+"""The largest model accepted, in bytes; the largest public reference models are below one megabyte."""
+
+MAX_DEPTH = 200
+"""The deepest nesting of XML elements accepted."""
+
+
+def tag(name: str) -> str:
+    """``"userTask"`` → the qualified BPMN tag."""
+    return f"{{{BPMN}}}{name}"
+
+
+def zeebe(name: str) -> str:
+    """``"ioMapping"`` → the qualified tag of the dialect."""
+    return f"{{{ZEEBE}}}{name}"
+
+
+def local(element) -> str:
+    """The tag without its namespace; an empty text for comments and processing instructions."""
+    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+
+
+def parse_xml(data: bytes, file: str) -> tuple[etree._ElementTree | None, list[Problem]]:
+    """Parse ``data``; on refusal the tree is ``None`` and the problems say why.
+
+    A document type declaration is refused outright: it is the door to entity bombs and to references to other files, and
+    no modelling tool writes one.
+    """
+
+    def refused(rule: str, message, line: int | None = None):
+        return None, [Problem(file, line, None, rule, message)]
+
+    if len(data) > MAX_BYTES:
+        return refused(
+            "xml.too-large",
+            T(
+                "The file %(file)s has %(size)d KB; at most %(limit)d KB are accepted. Split the model with call activities.",
+                file=file,
+                size=len(data) // 1024,
+                limit=MAX_BYTES // 1024,
+            ),
+        )
+    if not data.strip():
+        return refused("xml.empty", T("The file %(file)s is empty. Export it again from the modeler.", file=file))
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        tree = etree.ElementTree(etree.fromstring(data, parser))
+    except etree.XMLSyntaxError as error:
+        line = error.position[0] if error.position else None
+        return refused(
+            "xml.malformed",
+            T("Line %(line)s of %(file)s is not well-formed XML: %(reason)s.", line=line or "?", file=file, reason=error.msg or ""),
+            line,
+        )
+    if tree.docinfo.doctype or tree.docinfo.internalDTD is not None:
+        return refused(
+            "xml.doctype",
+            T("The file %(file)s has a document type declaration. Remove the <!DOCTYPE …> lines; models need none.", file=file),
+        )
+    depth = _depth(tree.getroot())
+    if depth > MAX_DEPTH:
+        return refused(
+            "xml.too-deep",
+            T("The file %(file)s nests elements %(depth)d deep; at most %(limit)d.", file=file, depth=depth, limit=MAX_DEPTH),
+        )
+    return tree, []
+
+
+def _depth(root) -> int:
+    deepest = depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        deepest = max(deepest, depth)
+    return deepest

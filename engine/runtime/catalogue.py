@@ -1,0 +1,148 @@
+"""What is deployed: every version of every process, decision, form, sheet, rule table and ladder book.
+
+The list lies in memory and is read anew when another node has deployed; parsed content is kept, because a version never
+changes.  So a command finds its process and forms without a statement.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, select
+
+from engine.bpmn.reader import read_bpmn
+from engine.deadlines.ladder import load_ladders
+from engine.deadlines.rules import load_rules
+from engine.dmn import parse_dmn
+from engine.errors import NotFound
+from engine.forms import compile_form
+from engine.runtime.sheets import parse_sheet
+from engine.store import tables
+
+if TYPE_CHECKING:
+    from engine.store.database import Database
+
+FRESH_SECONDS = 1.0
+"""How long a node may not know of another node's deployment."""
+
+KINDS = ("process", "decision", "form", "procedure", "rules", "ladders")
+
+
+def _process(content: bytes, file: str, id: str) -> Any:
+    return read_bpmn(content, file).processes[id]
+
+
+def _decision(content: bytes, file: str, id: str) -> Any:
+    return parse_dmn(content, file).decisions[id]
+
+
+LOADERS: dict[str, Callable[[bytes, str, str], Any]] = {
+    "process": _process,
+    "decision": _decision,
+    "form": lambda content, file, id: compile_form(content, file),
+    "procedure": lambda content, file, id: parse_sheet(file, content)[0],
+    "rules": lambda content, file, id: load_rules(content),
+    "ladders": lambda content, file, id: load_ladders(content),
+}
+
+
+@dataclass(eq=False)
+class Definition:
+    """One version of one deployed thing; ``model`` is its parsed content."""
+
+    key: int
+    kind: str
+    id: str
+    version: int
+    name: str
+    checksum: str
+    deployment_key: int
+    resource_key: int
+    deployed_at: datetime
+    deployed_by: str
+    model: Any = field(default=None, repr=False)
+
+
+class Catalogue:
+    """The deployed definitions of one database.  Safe from many threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.RLock()
+        self._by_key: dict[int, Definition] = {}
+        self._versions: dict[tuple[str, str], list[Definition]] = {}
+        self._last: int | None = None
+        self._until = 0.0
+
+    def forget(self) -> None:
+        """Look again at the next question: this node has deployed."""
+        self._until = 0.0
+
+    def find(self, kind: str, id: str, version: int | None = None, conn: Connection | None = None) -> Definition | None:
+        """The given or the latest version, with its model; ``None`` when there is none."""
+        self._refresh(conn)
+        versions = self._versions.get((kind, id), [])
+        if not versions:
+            return None
+        found = versions[-1] if version is None else next((item for item in versions if item.version == version), None)
+        return found and self._loaded(found, conn)
+
+    def get(self, key: int, conn: Connection | None = None) -> Definition:
+        """The definition with this key.  Raises :class:`NotFound`."""
+        found = self._by_key.get(key)
+        if found is None:
+            self.forget()
+            self._refresh(conn)
+            found = self._by_key.get(key)
+        if found is None:
+            raise NotFound("There is no definition %(key)s.", key=key)
+        return self._loaded(found, conn)
+
+    def latest(self, kind: str, conn: Connection | None = None) -> list[Definition]:
+        """The latest version of everything of a kind, by id, with models."""
+        self._refresh(conn)
+        return [self._loaded(versions[-1], conn) for (its_kind, _), versions in sorted(self._versions.items()) if its_kind == kind]
+
+    def all(self, conn: Connection | None = None) -> list[Definition]:
+        """Every version of everything, without models."""
+        self._refresh(conn)
+        return list(self._by_key.values())
+
+    def content(self, definition: Definition, conn: Connection | None = None) -> tuple[str, bytes]:
+        """The file a definition came in: its name and bytes."""
+        if conn is None:
+            with self._database.reading() as own:
+                return self.content(definition, own)
+        resource = tables.resource
+        row = conn.execute(select(resource.c.name, resource.c.content).where(resource.c.key == definition.resource_key)).one()
+        return row.name, row.content
+
+    def _loaded(self, definition: Definition, conn: Connection | None) -> Definition:
+        if definition.model is None:
+            name, content = self.content(definition, conn)
+            definition.model = LOADERS[definition.kind](content, name, definition.id)
+        return definition
+
+    def _refresh(self, conn: Connection | None) -> None:
+        if time.monotonic() < self._until:
+            return
+        if conn is None:
+            with self._database.reading() as own:
+                self._refresh(own)
+            return
+        with self._lock:
+            last = conn.execute(select(func.max(tables.deployment.c.key))).scalar()
+            if last != self._last:
+                table = tables.definition
+                rows = conn.execute(select(table).order_by(table.c.version)).mappings().all()
+                self._by_key = {row["key"]: self._by_key.get(row["key"]) or Definition(**row) for row in rows}
+                self._versions = {}
+                for definition in sorted(self._by_key.values(), key=lambda item: item.version):
+                    self._versions.setdefault((definition.kind, definition.id), []).append(definition)
+                self._last = last
+            self._until = time.monotonic() + FRESH_SECONDS

@@ -1,0 +1,281 @@
+"""Deploying files: check everything, then store what is new (design.md §3).
+
+The same content makes no new version, and running instances keep theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert
+
+from engine.bpmn import activities
+from engine.bpmn.reader import read_bpmn
+from engine.bpmn.timers import first_due
+from engine.bpmn.validation import check, nodes
+from engine.bpmn.xml import MAX_BYTES
+from engine.deadlines.ladder import load_ladders
+from engine.deadlines.rules import load_rules
+from engine.dmn import check_dmn, parse_dmn
+from engine.errors import DeploymentRejected, EngineError, Problem
+from engine.forms import compile_form
+from engine.runtime.sheets import parse_sheet
+from engine.runtime.types import DeployedDefinition, Deployment
+from engine.store import tables
+from engine.store.types import new_key
+from engine.words import T
+
+if TYPE_CHECKING:
+    from engine.runtime.catalogue import Catalogue
+    from engine.runtime.engine import Engine
+
+
+@dataclass
+class Found:
+    """One definition inside a file."""
+
+    kind: str
+    id: str
+    name: str
+    file: str
+    model: Any
+
+
+def _bpmn(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
+    model = read_bpmn(data, file)
+    problems = check(model)
+    return [Found("process", id, spec.description, file, spec) for id, spec in model.processes.items()], problems
+
+
+def _dmn(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
+    problems = check_dmn(data, file)
+    if any(problem.severity == "error" for problem in problems):
+        return [], problems
+    return [Found("decision", id, decision.name, file, decision) for id, decision in parse_dmn(data, file).decisions.items()], problems
+
+
+def _form(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
+    try:
+        form = compile_form(data, file)
+    except DeploymentRejected as rejected:
+        return [], rejected.problems
+    except EngineError as error:
+        return [], [Problem(file, None, None, "form.unreadable", error.message)]
+    return [Found("form", form.id, form.id, file, form)], form.check()
+
+
+def _yaml(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
+    stem = PurePosixPath(file).stem
+    loaders: dict[str, tuple[str, Callable[[bytes], Any]]] = {"deadline_rules": ("rules", load_rules), "ladders": ("ladders", load_ladders)}
+    if stem in loaders:
+        kind, load = loaders[stem]
+        try:
+            return [Found(kind, kind, stem, file, load(data))], []
+        except DeploymentRejected as rejected:
+            return [], rejected.problems
+        except EngineError as error:
+            details = [message for messages in getattr(error, "errors", {}).values() for message in messages]
+            return [], [Problem(file, None, None, f"{kind}.unreadable", message) for message in details or [error.message]]
+    sheet, problems = parse_sheet(file, data)
+    return ([Found("procedure", sheet.process, sheet.name, file, sheet)] if sheet else []), problems
+
+
+READERS: dict[str, Callable[[bytes, str], tuple[list[Found], list[Problem]]]] = {
+    ".bpmn": _bpmn,
+    ".dmn": _dmn,
+    ".form": _form,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}
+
+
+def examine(files: Mapping[str, bytes], catalogue: Catalogue | None = None) -> tuple[list[Found], list[Problem]]:
+    """Read and check ``files`` (name → content) as a deployment would; used by ``banjie lint`` and the upload page too.
+
+    With a ``catalogue``, references to things that neither the files nor the catalogue have are reported as warnings.
+    """
+    found: list[Found] = []
+    problems: list[Problem] = []
+    for file, data in sorted(files.items()):
+        suffix = PurePosixPath(file).suffix.lower()
+        reader = READERS.get(suffix)
+        if reader is None:
+            problems.append(
+                Problem(
+                    file,
+                    None,
+                    None,
+                    "file.type",
+                    T(
+                        "The file %(file)s is of no kind that can be deployed. Accepted: %(kinds)s.",
+                        file=file,
+                        kinds=", ".join(sorted(READERS)),
+                    ),
+                )
+            )
+            continue
+        if len(data) > MAX_BYTES:
+            message = T(
+                "The file %(file)s has %(size)d KB; at most %(limit)d KB are accepted. Split the model with call activities.",
+                file=file,
+                size=len(data) // 1024,
+                limit=MAX_BYTES // 1024,
+            )
+            problems.append(Problem(file, None, None, "xml.too-large", message))
+            continue
+        definitions, its_problems = reader(data, file)
+        found.extend(definitions)
+        problems.extend(its_problems)
+    problems.extend(_doubles(found))
+    problems.extend(_dead_references(found, catalogue))
+    return found, problems
+
+
+def _doubles(found: Iterable[Found]) -> Iterable[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for item in found:
+        other = seen.setdefault((item.kind, item.id), item.file)
+        if other != item.file:
+            yield Problem(
+                item.file,
+                None,
+                item.id,
+                "deploy.double",
+                T(
+                    "%(kind)s “%(id)s” stands in %(first)s and in %(second)s. Rename one.",
+                    kind=item.kind,
+                    id=item.id,
+                    first=other,
+                    second=item.file,
+                ),
+            )
+
+
+def _dead_references(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
+    """Forms, decisions and processes that a model names and nobody has (late binding: they may come later, so it is a warning)."""
+
+    def known(kind: str, id: str) -> bool:
+        return any(item.kind == kind and item.id == id for item in found) or (
+            catalogue is not None and catalogue.find(kind, id) is not None
+        )
+
+    for item in found:
+        if item.kind != "process":
+            continue
+        every = list(nodes(item.model)) + [node.inner for node in nodes(item.model) if isinstance(node, activities.MultiInstance)]
+        for node in every:
+            for kind, attribute in (("form", "form_id"), ("decision", "decision_id"), ("process", "called")):
+                value = getattr(node, attribute, None)
+                if value is not None and value.expression is None and not known(kind, value.text):
+                    yield Problem(
+                        item.file,
+                        node.line,
+                        node.bpmn_id,
+                        f"deploy.unknown-{kind}",
+                        T(
+                            "“%(label)s” names the %(kind)s “%(id)s”, which is not deployed. Deploy it too, or correct the id.",
+                            label=node.label,
+                            kind=kind,
+                            id=value.text,
+                        ),
+                        "warning",
+                    )
+
+
+def deploy(engine: Engine, files: Mapping[str, bytes], by: str, address: str | None = None) -> Deployment:
+    """Check and store ``files``.  Raises :class:`DeploymentRejected` with all problems; then nothing is stored."""
+    files = {name: content.encode() if isinstance(content, str) else bytes(content) for name, content in files.items()}
+    found, problems = examine(files, engine.catalogue)
+    if any(problem.severity == "error" for problem in problems):
+        raise DeploymentRejected(sorted(problems, key=lambda problem: problem.severity != "error"))
+    if not found:
+        message = T("The deployment holds no file with a process, decision, form or sheet.")
+        raise DeploymentRejected([Problem(name, None, None, "deploy.empty", message) for name in files or [""]])
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    with engine.transaction(by=by, address=address) as tx:
+        key, now = new_key(), tx.now
+        resources: dict[str, int] = {}
+        answers: list[DeployedDefinition] = []
+        rows: list[dict[str, Any]] = []
+        fresh: list[tuple[Found, dict[str, Any]]] = []
+        for item in found:
+            latest = engine.catalogue.find(item.kind, item.id, conn=tx.conn)
+            if latest is not None and latest.checksum == checksums[item.file]:
+                answers.append(DeployedDefinition(latest.key, latest.kind, latest.id, latest.version, latest.name, new=False))
+                continue
+            resource_key = resources.setdefault(item.file, new_key())
+            row = {
+                "key": new_key(),
+                "kind": item.kind,
+                "id": item.id,
+                "version": latest.version + 1 if latest else 1,
+                "name": item.name,
+                "checksum": checksums[item.file],
+                "deployment_key": key,
+                "resource_key": resource_key,
+                "deployed_at": now,
+                "deployed_by": by,
+            }
+            rows.append(row)
+            fresh.append((item, row))
+            answers.append(DeployedDefinition(row["key"], item.kind, item.id, row["version"], item.name, new=True))
+        if rows:
+            tx.execute(insert(tables.deployment).values(key=key, deployed_at=now, deployed_by=by))
+            tx.execute(
+                insert(tables.resource),
+                [
+                    {"key": its, "deployment_key": key, "name": name, "checksum": checksums[name], "content": files[name]}
+                    for name, its in resources.items()
+                ],
+            )
+            tx.execute(insert(tables.definition), rows)
+            for item, row in fresh:
+                if item.kind == "process":
+                    _subscribe_starts(
+                        tx,
+                        item.model,
+                        row["key"],
+                        [version.key for version in engine.catalogue.all(tx.conn) if version.kind == "process" and version.id == item.id],
+                    )
+            tx.audit("definition.deploy", f"deployment:{key}", definitions=[f"{row['kind']}:{row['id']}:{row['version']}" for row in rows])
+    engine.catalogue.forget()
+    return Deployment(key, now, tuple(answers), tuple(problem for problem in problems if problem.severity != "error"))
+
+
+def _subscribe_starts(tx, spec, definition_key: int, older: list[int]) -> None:
+    """Message, signal and timer start events wait for the latest version only."""
+    if older:
+        for table in (tables.subscription, tables.timer):
+            tx.execute(delete(table).where(table.c.definition_key.in_(older)))
+    for start in spec.start_events:
+        definition = start.definition
+        if definition.kind in ("message", "signal"):
+            tx.add(
+                tables.subscription,
+                key=new_key(),
+                kind=definition.kind,
+                name=str(definition.name.evaluate({})),
+                correlation_key="",
+                instance_key=None,
+                token=None,
+                definition_key=definition_key,
+                element_id=start.bpmn_id,
+            )
+        elif definition.kind == "timer":
+            due = first_due(definition.timer_type, definition.timer.evaluate({}), tx.now, start.label)
+            tx.add(
+                tables.timer,
+                key=new_key(),
+                instance_key=None,
+                definition_key=definition_key,
+                token=None,
+                element_id=start.bpmn_id,
+                due_at=due.at,
+                occurrence=0,
+                repeats=due.repeats if due.every else None,
+                every=due.every,
+            )

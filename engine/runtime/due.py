@@ -1,0 +1,112 @@
+"""Due timers: found by a query, claimed by a unique insert, fired exactly once (design.md §1.5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from engine.bpmn.timers import next_due
+from engine.runtime.transaction import Transaction
+from engine.runtime.unit import Stale, Unit
+from engine.store import tables
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+BATCH = 200
+"""Due rows read at a time; each is fired in a transaction of its own, so a failure stops one case only."""
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def claim(tx: Transaction, kind: str, row_key: int, occurrence: str) -> bool:
+    """Claim one firing by a unique insert; ``False`` when another node has it."""
+    statement = _INSERT[tx.conn.dialect.name](tables.firing).values(
+        kind=kind, row_key=row_key, occurrence=occurrence, fired_at=tx.now, node=tx.node
+    )
+    return tx.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+
+def run_due_timers(engine: Engine, limit: int | None) -> int:
+    """Fire timers due at the engine's clock, oldest first; gives how many were fired.
+
+    A timer that another node is working on is left to it.  A timer that fails is tried once more at the next call, after the
+    others.
+    """
+    fired, skipped = 0, set()
+    while limit is None or fired < limit:
+        with engine.reading() as conn:
+            due = _due(conn, engine.clock(), skipped)
+        if not due:
+            return fired
+        for key in due:
+            if limit is not None and fired >= limit:
+                return fired
+            if _fire(engine, key):
+                fired += 1
+            else:
+                skipped.add(key)
+    return fired
+
+
+def _due(conn: Connection, now: datetime, skipped: set[int]) -> list[int]:
+    timer, instance = tables.timer, tables.instance
+    statement = (
+        select(timer.c.key)
+        .outerjoin(instance, instance.c.key == timer.c.instance_key)
+        .where(timer.c.due_at <= now, or_(instance.c.key.is_(None), instance.c.state == "ACTIVE"))
+        .order_by(timer.c.due_at, timer.c.key)
+        .limit(BATCH + len(skipped))
+    )
+    return [key for key in conn.execute(statement).scalars() if key not in skipped]
+
+
+def _fire(engine: Engine, key: int) -> bool:
+    try:
+        return engine.command(lambda unit: _fire_in(engine, unit, key), by=None)
+    except Stale:
+        return False
+
+
+def _fire_in(engine: Engine, unit: Unit, key: int) -> bool:
+    timer, tx = tables.timer, unit.tx
+    row = tx.execute(select(timer).where(timer.c.key == key, timer.c.due_at <= tx.now)).mappings().one_or_none()
+    if row is None:
+        return False
+    if row["instance_key"] is None:
+        if not claim(tx, "timer", key, str(row["occurrence"])):
+            return False
+        _advance(tx, row)
+        definition = engine.catalogue.get(row["definition_key"], conn=tx.conn)
+        unit.start(definition, {}, start_event=row["element_id"])
+        return True
+    live = unit.load(row["instance_key"], skip_locked=True)
+    if live is None or live.row["state"] != "ACTIVE" or not claim(tx, "timer", key, str(row["occurrence"])):
+        return False
+    token = live.execution.token(row["token"])
+    if token is None:
+        tx.execute(delete(timer).where(timer.c.key == key))
+        return False
+    _advance(tx, row)
+    return unit.fire(live, token, row["element_id"], {}, "timer")
+
+
+def _advance(tx: Transaction, row: Any) -> None:
+    """Remove a timer that has fired for the last time; move a cycle to its next instant."""
+    timer = tables.timer
+    following = None
+    if row["every"] and row["repeats"] != 0:
+        following = next_due(row["every"], row["due_at"])
+    if following is None:
+        tx.execute(delete(timer).where(timer.c.key == row["key"]))
+        return
+    left = row["repeats"] - 1 if row["repeats"] > 0 else row["repeats"]
+    tx.execute(update(timer).where(timer.c.key == row["key"]).values(due_at=following, occurrence=row["occurrence"] + 1, repeats=left))
+
+
+def next_timer(conn: Connection) -> datetime | None:
+    """The instant of the earliest timer."""
+    return conn.execute(select(func.min(tables.timer.c.due_at))).scalar()

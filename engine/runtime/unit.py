@@ -1,0 +1,537 @@
+"""The unit of work: every instance a command touches, run to its next wait states, then written together (design.md §1.4).
+
+A command may reach several instances: a caller and its called process, the receivers of a message.  They are loaded once each,
+run until all wait, and stored with one statement a table.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+
+from engine.bpmn.execution import Execution, Token
+from engine.bpmn.snapshot import dump, restore
+from engine.bpmn.variables import plain
+from engine.errors import EngineError, InvalidState, NotFound, ValidationFailed
+from engine.runtime.effects import Effects, InstanceEvent
+from engine.runtime.live import Live
+from engine.runtime.transaction import Transaction
+from engine.store import tables
+from engine.store.types import new_key
+from engine.words import T
+
+if TYPE_CHECKING:
+    from engine.runtime.catalogue import Definition
+    from engine.runtime.engine import Engine
+
+MAX_INSTANCES = 2_000
+"""Instances one command may start; beyond it a process is assumed to call itself without end."""
+
+
+class Stale(Exception):
+    """Somebody else changed an instance between our reading and our writing; the command is tried once more."""
+
+
+class Unit:
+    """Collects what a command does; :meth:`finish` writes it.  Not shared between threads."""
+
+    def __init__(self, engine: Engine, tx: Transaction) -> None:
+        self.engine, self.tx = engine, tx
+        self.effects = Effects()
+        self.lives: dict[int, Live] = {}
+        self.activities: dict[int, dict[str, Any]] = {}
+        self.ended_activities: list[dict[str, Any]] = []
+        self.timers: list[dict[str, Any]] = []
+        self.subscriptions: list[dict[str, Any]] = []
+        self.opened_messages: list[dict[str, Any]] = []
+        self.jobs: list[dict[str, Any]] = []
+        self._later: deque[Callable[[], None]] = deque()
+        self._functions: dict[int, Mapping[str, Any]] = {}
+        self._ended: set[int] = set()
+        self._with_written_waits: set[int] = set()
+
+    def functions(self, root_key: int) -> Mapping[str, Any]:
+        """The host functions for FEEL in the case ``root_key``."""
+        if root_key not in self._functions:
+            self._functions[root_key] = self.engine.desk.functions(self.tx, root_key)
+        return self._functions[root_key]
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Do ``action`` when the instance now running waits: two instances never run inside one another."""
+        self._later.append(action)
+
+    # --- getting instances -----------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        definition: Definition,
+        variables: Mapping[str, Any],
+        *,
+        business_key: str | None = None,
+        parent: Live | None = None,
+        parent_token: int | None = None,
+        start_event: str | None = None,
+    ) -> Live:
+        """Create an instance of ``definition`` and run it.  Raises :class:`ValidationFailed` for variables without a JSON form."""
+        if len(self.lives) >= MAX_INSTANCES:
+            raise InvalidState(
+                "More than %(limit)d instances were started by one command; does a process call itself?", limit=MAX_INSTANCES
+            )
+        spec = definition.model
+        key = new_key()
+        values = checked_variables(variables)
+        if parent is None:
+            values = {**values, **self.engine.desk.before_start(self.tx, definition, values, key)}
+        row = {
+            "key": key,
+            "process_id": definition.id,
+            "version": definition.version,
+            "definition_key": definition.key,
+            "state": "ACTIVE",
+            "business_key": business_key,
+            "parent_key": parent.key if parent else None,
+            "parent_token": parent_token,
+            "root_key": parent.row["root_key"] if parent else key,
+            "revision": 1,
+            "snapshot": "",
+            "started_at": self.tx.now,
+            "started_by": self.tx.by,
+            "ended_at": None,
+            "ended_by": None,
+            "end_reason": None,
+        }
+        live = Live(self, row, is_new=True)
+        live.execution = Execution(spec, live)
+        self.lives[key] = live
+        start = live.execution.element(start_event) if start_event else spec.start.start
+        live.execution.begin(values, start)
+        self.effects.started.append(self._event(live))
+        self.run(live)
+        return live
+
+    def start_child(self, parent: Live, token: Token, process_id: str, variables: dict[str, Any]) -> None:
+        """A call activity starts the latest version of the called process."""
+        if not token.alive:
+            return
+        definition = self.engine.catalogue.find("process", process_id, conn=self.tx.conn)
+        if definition is None:
+            from engine.bpmn.elements import ElementFailure
+
+            parent.execution.fail(
+                token,
+                ElementFailure(
+                    "CALLED_ELEMENT_ERROR",
+                    T("“%(label)s” calls the process “%(id)s”, which is not deployed.", label=token.task_spec.label, id=process_id),
+                ),
+            )
+            return
+        self.start(definition, variables, parent=parent, parent_token=token.id)
+
+    def load(self, key: int, *, skip_locked: bool = False) -> Live | None:
+        """Bring an instance into the unit and lock it.
+
+        Raises :class:`NotFound`; with ``skip_locked`` gives ``None`` when somebody else is working on it.
+        """
+        if key in self.lives:
+            return self.lives[key]
+        statement = select(tables.instance).where(tables.instance.c.key == key).with_for_update(skip_locked=skip_locked)
+        row = self.tx.execute(statement).mappings().one_or_none()
+        if row is None:
+            if skip_locked:
+                return None
+            raise NotFound("There is no process instance %(key)s.", key=key)
+        return self.adopt(dict(row))
+
+    def adopt(self, row: dict[str, Any]) -> Live:
+        """As :meth:`load`, with a row already read and locked."""
+        if row["key"] in self.lives:
+            return self.lives[row["key"]]
+        live = Live(self, row, is_new=False)
+        definition = self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn)
+        live.execution = restore(definition.model, live, row["snapshot"])
+        live.execution.ended = row["state"] in ("COMPLETED", "TERMINATED")
+        self.lives[live.key] = live
+        return live
+
+    @staticmethod
+    def require_active(live: Live) -> None:
+        """Refuse to move a suspended or ended instance."""
+        state = live.row["state"]
+        if state == "SUSPENDED":
+            raise InvalidState("This case is suspended; resume it first.")
+        if state != "ACTIVE":
+            raise InvalidState("This case has already ended (%(state)s).", state=state)
+
+    # --- running ---------------------------------------------------------------------------------------------------------
+
+    def run(self, live: Live) -> None:
+        """Run one instance to its wait states and note its end."""
+        live.execution.run()
+        self._note_end(live)
+
+    def settle(self) -> None:
+        """Run until no instance of the unit can move."""
+        while self._later or self.opened_messages:
+            if self._later:
+                self._later.popleft()()
+            else:
+                self._deliver_buffered()
+
+    def _note_end(self, live: Live) -> None:
+        if not live.execution.ended or live.key in self._ended:
+            return
+        self._ended.add(live.key)
+        if live.row["state"] in ("ACTIVE", "SUSPENDED"):
+            live.row["state"] = "COMPLETED"
+        live.row["ended_at"], live.row["ended_by"] = self.tx.now, self.tx.by
+        self.effects.ended.append(self._event(live))
+        if live.row["parent_key"] and live.row["state"] == "COMPLETED":
+            self.later(lambda: self._return_to_parent(live))
+
+    def _return_to_parent(self, child: Live) -> None:
+        parent = self.load(child.row["parent_key"])
+        token = parent.execution.token(child.row["parent_token"])
+        if token is None:
+            return
+        token.task_spec.returned(token, dict(child.execution.variables))
+        self.run(parent)
+
+    def _event(self, live: Live) -> InstanceEvent:
+        row = live.row
+        variables = live.execution.variables
+        return InstanceEvent(
+            row["key"],
+            row["process_id"],
+            row["version"],
+            row["definition_key"],
+            row["root_key"],
+            row["parent_key"],
+            row["business_key"],
+            variables,
+            row["state"],
+            row["end_reason"],
+        )
+
+    def terminate(self, live: Live, reason: str | None) -> None:
+        """End an instance and the instances it called."""
+        live.row["state"], live.row["end_reason"] = "TERMINATED", reason
+        live.execution.cancel_all()
+        self._note_end(live)
+        self._terminate_children(live, reason)
+
+    def _terminate_children(self, live: Live, reason: str | None) -> None:
+        tokens = live.closed["call"]
+        if not tokens:
+            return
+        live.closed["call"] = []
+        in_unit = [other for other in self.lives.values() if other.row["parent_key"] == live.key and other.row["parent_token"] in tokens]
+        statement = select(tables.instance).where(
+            tables.instance.c.parent_key == live.key,
+            tables.instance.c.parent_token.in_(tokens),
+            tables.instance.c.state.in_(("ACTIVE", "SUSPENDED")),
+        )
+        for row in self.tx.execute(statement.with_for_update()).mappings().all():
+            if row["key"] not in self.lives:
+                in_unit.append(self.adopt(dict(row)))
+        for child in in_unit:
+            if not child.execution.ended:
+                self.terminate(child, reason)
+
+    # --- decisions, errors -----------------------------------------------------------------------------------------------
+
+    def decide(self, live: Live, token: Token, decision_id: str, context: Mapping[str, Any]) -> Any:
+        """Evaluate the latest version of a decision; what fired is kept in the case's trail for the 决策依据 tab."""
+        from engine.bpmn.elements import ElementFailure
+
+        definition = self.engine.catalogue.find("decision", decision_id, conn=self.tx.conn)
+        if definition is None:
+            raise ElementFailure(
+                "DECISION_ERROR",
+                T("“%(label)s” asks the decision “%(id)s”, which is not deployed.", label=token.task_spec.label, id=decision_id),
+            )
+        try:
+            result = definition.model.evaluate(context)
+        except EngineError as error:
+            raise ElementFailure(
+                "DECISION_ERROR",
+                T(
+                    "The decision “%(id)s” of “%(label)s” failed: %(reason)s",
+                    id=decision_id,
+                    label=token.task_spec.label,
+                    reason=error.message,
+                ),
+            ) from error
+        value = plain(result.value)
+        self.engine.desk.decided(self.tx, live.row["root_key"], live.key, token.task_spec, definition, value, result.rules)
+        return value
+
+    def escaped(self, live: Live, kind: str, code: str, message: str, variables: dict[str, Any]) -> bool:
+        """An error or escalation that nobody in ``live`` caught: offer it to the calling instance."""
+        if live.row["parent_key"] is None:
+            return False
+        parent = self.load(live.row["parent_key"])
+        token = parent.execution.token(live.row["parent_token"])
+        if token is None or (parent.execution.find_catcher(token, kind, code) is None and parent.row["parent_key"] is None):
+            return False
+
+        def throw() -> None:
+            if kind == "error":
+                parent.execution.throw_error(token, code, message, variables)
+            else:
+                parent.execution.throw_escalation(token, code, variables)
+            self.run(parent)
+
+        self.later(throw)
+        return True
+
+    # --- messages and signals --------------------------------------------------------------------------------------------
+
+    def correlate(self, name: str, correlation_key: str, variables: Mapping[str, Any], *, starts: bool = True) -> int:
+        """Hand a message to at most one waiting instance of each process, and to message start events.
+
+        Gives the number of receivers.  Without a correlation key on the waiting side the name alone matches.
+        """
+        self.flush_waits()
+        subscription, instance = tables.subscription, tables.instance
+        statement = (
+            select(subscription, instance.c.process_id, instance.c.state)
+            .outerjoin(instance, instance.c.key == subscription.c.instance_key)
+            .where(
+                subscription.c.kind == "message",
+                subscription.c.name == name,
+                or_(subscription.c.correlation_key == correlation_key, subscription.c.correlation_key == ""),
+            )
+            .order_by(subscription.c.key)
+        )
+        receivers, served = 0, set()
+        for row in self.tx.execute(statement).mappings().all():
+            if row["instance_key"] is None:
+                if starts:
+                    definition = self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn)
+                    live = self.start(definition, variables, start_event=row["element_id"])
+                    self._fired(live, row["element_id"], "message", name)
+                    receivers += 1
+                continue
+            process_id = row["process_id"] or self.lives[row["instance_key"]].row["process_id"]
+            if process_id in served or row["state"] == "SUSPENDED":
+                continue
+            if self._receive(row, variables, "message", name):
+                served.add(process_id)
+                receivers += 1
+        return receivers
+
+    def broadcast(self, name: str, variables: Mapping[str, Any], *, besides: int | None = None) -> int:
+        """Hand a signal to everybody who waits for it (BPMN 2.0 §10.5.7), but not to the instance ``besides``, which threw it and
+        has served its own; gives the number of receivers."""
+        self.flush_waits()
+        subscription = tables.subscription
+        statement = select(subscription).where(subscription.c.kind == "signal", subscription.c.name == name).order_by(subscription.c.key)
+        receivers = 0
+        for row in self.tx.execute(statement).mappings().all():
+            if row["instance_key"] is None:
+                live = self.start(
+                    self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn), variables, start_event=row["element_id"]
+                )
+                self._fired(live, row["element_id"], "signal", name)
+                receivers += 1
+            elif row["instance_key"] != besides and self._receive(row, variables, "signal", name):
+                receivers += 1
+        return receivers
+
+    def _receive(self, row: Mapping[str, Any], variables: Mapping[str, Any], kind: str, name: str) -> bool:
+        live = self.load(row["instance_key"])
+        token = live.execution.token(row["token"])
+        if token is None or live.row["state"] != "ACTIVE":
+            return False
+        return self.fire(live, token, row["element_id"], variables, kind, name)
+
+    def fire(self, live: Live, token: Token, element_id: str, variables: Mapping[str, Any], kind: str, name: str = "") -> bool:
+        """Trigger the event ``element_id`` that ``token`` waits for; ``False`` when the model has it no more."""
+        event = live.execution.element(element_id)
+        if event is None or not token.armed:
+            return False
+        self._fired(live, element_id, kind, name)
+        live.execution.trigger(token, event, variables)
+        self.run(live)
+        return True
+
+    def _fired(self, live: Live, element_id: str, kind: str, name: str) -> None:
+        event = live.execution.element(element_id)
+        self.effects.fired.append(
+            {
+                "kind": kind,
+                "name": name,
+                "element_id": element_id,
+                "label": event.label if event else element_id,
+                "instance_key": live.key,
+                "root_key": live.row["root_key"],
+            }
+        )
+
+    def _deliver_buffered(self) -> None:
+        """A subscription that was just opened takes a message that was published before (dialect: message buffering)."""
+        opened, self.opened_messages = self.opened_messages, []
+        message = tables.message
+        statement = (
+            select(message)
+            .where(message.c.name.in_({row["name"] for row in opened}), message.c.expires_at > self.tx.now)
+            .order_by(message.c.key)
+            .with_for_update(skip_locked=True)
+        )
+        for found in self.tx.execute(statement).mappings().all():
+            for row in opened:
+                live = self.lives[row["instance_key"]]
+                if row["name"] != found["name"] or row["correlation_key"] not in ("", found["correlation_key"]):
+                    continue
+                token = live.execution.token(row["token"])
+                if token is not None and self.fire(live, token, row["element_id"], found["variables"], "message", found["name"]):
+                    self.tx.execute(delete(message).where(message.c.key == found["key"]))
+                    break
+
+    def flush_waits(self) -> None:
+        """Write subscriptions and timers so that queries see them."""
+        for live in self.lives.values():
+            for table, tokens in ((tables.timer, live.closed_timers), (tables.subscription, live.closed_subscriptions)):
+                if tokens and (not live.is_new or live.key in self._with_written_waits):
+                    self.tx.execute(delete(table).where(table.c.instance_key == live.key, table.c.token.in_(sorted(set(tokens)))))
+                tokens.clear()
+        for table, rows in ((tables.timer, self.timers), (tables.subscription, self.subscriptions)):
+            if rows:
+                self.tx.execute(insert(table), rows)
+                self._with_written_waits.update(row["instance_key"] for row in rows)
+        self.timers, self.subscriptions = [], []
+
+    # --- user tasks ------------------------------------------------------------------------------------------------------
+
+    def complete_task(self, row: Mapping[str, Any], variables: Mapping[str, Any]) -> Live:
+        """Complete the user task ``row`` (a full ``user_task`` row of state CREATED) and run on.
+
+        The instance must be loaded or loadable.  Raises :class:`Conflict` when the task is already done.
+        """
+        live = self.load(row["instance_key"])
+        self.require_active(live)
+        token = live.execution.token(row["token"])
+        if token is None or token.task_spec.bpmn_id != row["element_id"]:
+            raise Stale("the task's token is gone")
+        ended = {**row, "state": "COMPLETED", "ended_at": self.tx.now, "completed_by": self.tx.by}
+        task = tables.user_task
+        changed = self.tx.execute(
+            update(task)
+            .where(task.c.key == row["key"], task.c.state == "CREATED", task.c.revision == row["revision"])
+            .values(state="COMPLETED", ended_at=self.tx.now, completed_by=self.tx.by, revision=row["revision"] + 1)
+        )
+        if changed.rowcount != 1:
+            raise Stale("the task was changed meanwhile")
+        self.effects.tasks_ended.append(ended)
+        live.execution.complete_token(token, checked_variables(variables))
+        self.run(live)
+        return live
+
+    # --- the end of the command ------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Run what is left, tell the desk, write everything."""
+        self.settle()
+        self._close_ended_work()
+        self.engine.desk.observe(self.tx, self.effects)
+        self._write()
+
+    def _close_ended_work(self) -> None:
+        for live in list(self.lives.values()):
+            self._terminate_children(live, None)
+        self.settle()
+        for live in self.lives.values():
+            tokens = live.closed["task"]
+            if tokens:
+                for row in self.effects.tasks_created:
+                    if row["instance_key"] == live.key and row["token"] in tokens:
+                        row.update(state="CANCELED", ended_at=self.tx.now)
+                if not live.is_new:
+                    task = tables.user_task
+                    statement = (
+                        update(task)
+                        .where(task.c.instance_key == live.key, task.c.token.in_(tokens), task.c.state == "CREATED")
+                        .values(state="CANCELED", ended_at=self.tx.now, revision=task.c.revision + 1)
+                        .returning(*task.c)
+                    )
+                    self.effects.tasks_ended.extend(dict(row) for row in self.tx.execute(statement).mappings())
+            tokens = live.closed["job"]
+            if tokens:
+                for row in self.jobs:
+                    if row["instance_key"] == live.key and row["token"] in tokens:
+                        row.update(state="CANCELED", ended_at=self.tx.now)
+                if not live.is_new:
+                    job = tables.job
+                    self.tx.execute(
+                        update(job)
+                        .where(job.c.instance_key == live.key, job.c.token.in_(tokens), job.c.state.in_(("CREATED", "FAILED")))
+                        .values(state="CANCELED", ended_at=self.tx.now)
+                    )
+
+    def _write(self) -> None:
+        for live in self.lives.values():
+            live.row["snapshot"] = dump(live.execution)
+        instance = tables.instance
+        fresh = [live.row for live in self.lives.values() if live.is_new]
+        if fresh:
+            self.tx.execute(insert(instance), fresh)
+        for live in self.lives.values():
+            if live.is_new:
+                continue
+            changed = self.tx.execute(
+                update(instance)
+                .where(instance.c.key == live.key, instance.c.revision == live.row["revision"])
+                .values(
+                    revision=live.row["revision"] + 1,
+                    snapshot=live.row["snapshot"],
+                    state=live.row["state"],
+                    ended_at=live.row["ended_at"],
+                    ended_by=live.row["ended_by"],
+                    end_reason=live.row["end_reason"],
+                )
+            )
+            if changed.rowcount != 1:
+                raise Stale("the instance was changed meanwhile")
+            live.row["revision"] += 1
+        if self.ended_activities:
+            activity = tables.activity
+            statement = (
+                update(activity)
+                .where(activity.c.key == bindparam("the_key"))
+                .values(state=bindparam("state"), ended_at=bindparam("ended_at"))
+            )
+            self.tx.execute(statement, self.ended_activities)
+        self.flush_waits()
+        for table, rows in (
+            (tables.activity, list(self.activities.values())),
+            (tables.user_task, self.effects.tasks_created),
+            (tables.job, self.jobs),
+        ):
+            if rows:
+                self.tx.execute(insert(table), rows)
+        candidates = [
+            {"task_key": row["key"], "kind": kind, "name": name}
+            for row in self.effects.tasks_created
+            if row["state"] == "CREATED"
+            for kind, column in (("group", "candidate_groups"), ("user", "candidate_users"))
+            for name in row[column]
+        ]
+        if candidates:
+            self.tx.execute(insert(tables.task_candidate), candidates)
+
+
+def checked_variables(variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Variables as JSON values.  Raises :class:`ValidationFailed` naming the variable that has no JSON form."""
+    checked: dict[str, Any] = {}
+    for name, value in (variables or {}).items():
+        if not isinstance(name, str) or not name:
+            raise ValidationFailed("A variable needs a name; got %(name)s.", name=repr(name))
+        try:
+            checked[name] = plain(value)
+        except TypeError as error:
+            message = T("“%(name)s” cannot be stored: %(reason)s.", name=name, reason=str(error))
+            raise ValidationFailed(message, errors={name: [message]}) from error
+    return checked
