@@ -67,7 +67,7 @@ class Live:
         if row is not None:
             row["state"], row["ended_at"] = state, self.now()
         else:
-            self.unit.ended_activities.append({"the_key": token.history, "state": state, "ended_at": self.now()})
+            self.unit.ended_activities.append({"the_key": token.history, "new_state": state, "new_ended_at": self.now()})
         self._tell(state.lower(), token.history, token, properties)
 
     def _tell(self, kind: str, key: int, token: Token, properties: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from engine.runtime import instances
 from engine.runtime.transaction import Transaction
 from engine.runtime.types import Instance, UserTask
 from engine.runtime.unit import Stale, Unit
-from engine.store import tables
+from engine.store import queries, tables
 
 TASK = tables.user_task
 
@@ -110,11 +110,7 @@ def load(unit: Unit, key: int) -> Mapping[str, Any]:
     Raises :class:`NotFound`, or :class:`Conflict` when it is done.
     """
     instance = tables.instance
-    columns = [column.label(f"task_{column.name}") for column in TASK.c] + [
-        column.label(f"instance_{column.name}") for column in instance.c
-    ]
-    statement = select(*columns).join(instance, instance.c.key == TASK.c.instance_key).where(TASK.c.key == key).with_for_update(of=instance)
-    row = unit.tx.execute(statement).mappings().one_or_none()
+    row = unit.tx.execute(queries.LOCK_TASK_WITH_INSTANCE, {"the_key": key}).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no task %(key)s.", key=key)
     task = {column.name: row[f"task_{column.name}"] for column in TASK.c}

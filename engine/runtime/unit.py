@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from engine.bpmn.execution import Execution, Token
 from engine.bpmn.snapshot import dump, restore
@@ -19,7 +19,7 @@ from engine.errors import EngineError, InvalidState, NotFound, ValidationFailed
 from engine.runtime.effects import Effects, InstanceEvent
 from engine.runtime.live import Live
 from engine.runtime.transaction import Transaction
-from engine.store import tables
+from engine.store import queries, tables
 from engine.store.types import new_key
 from engine.words import T
 
@@ -137,8 +137,10 @@ class Unit:
         """
         if key in self.lives:
             return self.lives[key]
-        statement = select(tables.instance).where(tables.instance.c.key == key).with_for_update(skip_locked=skip_locked)
-        row = self.tx.execute(statement).mappings().one_or_none()
+        statement = queries.LOCK_INSTANCE
+        if skip_locked:
+            statement = statement.with_for_update(skip_locked=True)
+        row = self.tx.execute(statement, {"the_key": key}).mappings().one_or_none()
         if row is None:
             if skip_locked:
                 return None
@@ -417,12 +419,7 @@ class Unit:
         if token is None or token.task_spec.bpmn_id != row["element_id"]:
             raise Stale("the task's token is gone")
         ended = {**row, "state": "COMPLETED", "ended_at": self.tx.now, "completed_by": self.tx.by}
-        task = tables.user_task
-        changed = self.tx.execute(
-            update(task)
-            .where(task.c.key == row["key"], task.c.state == "CREATED", task.c.revision == row["revision"])
-            .values(state="COMPLETED", ended_at=self.tx.now, completed_by=self.tx.by, revision=row["revision"] + 1)
-        )
+        changed = self.tx.execute(queries.COMPLETE_TASK, {"the_key": row["key"], "seen_revision": row["revision"], "now": self.tx.now, "who": self.tx.by})
         if changed.rowcount != 1:
             raise Stale("the task was changed meanwhile")
         self.effects.tasks_ended.append(ended)
@@ -481,29 +478,14 @@ class Unit:
         for live in self.lives.values():
             if live.is_new:
                 continue
-            changed = self.tx.execute(
-                update(instance)
-                .where(instance.c.key == live.key, instance.c.revision == live.row["revision"])
-                .values(
-                    revision=live.row["revision"] + 1,
-                    snapshot=live.row["snapshot"],
-                    state=live.row["state"],
-                    ended_at=live.row["ended_at"],
-                    ended_by=live.row["ended_by"],
-                    end_reason=live.row["end_reason"],
-                )
-            )
+            row = live.row
+            values = {f"new_{name}": row[name] for name in ("snapshot", "state", "ended_at", "ended_by", "end_reason")}
+            changed = self.tx.execute(queries.SAVE_INSTANCE, {"the_key": live.key, "seen_revision": row["revision"], **values})
             if changed.rowcount != 1:
                 raise Stale("the instance was changed meanwhile")
             live.row["revision"] += 1
         if self.ended_activities:
-            activity = tables.activity
-            statement = (
-                update(activity)
-                .where(activity.c.key == bindparam("the_key"))
-                .values(state=bindparam("state"), ended_at=bindparam("ended_at"))
-            )
-            self.tx.execute(statement, self.ended_activities)
+            self.tx.execute(queries.END_ACTIVITIES, self.ended_activities)
         self.flush_waits()
         for table, rows in (
             (tables.activity, list(self.activities.values())),
