@@ -59,13 +59,11 @@ def _dmn(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
 
 
 def _form(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
-    try:
-        form = compile_form(data, file)
-    except DeploymentRejected as rejected:
-        return [], rejected.problems
-    except EngineError as error:
-        return [], [Problem(file, None, None, "form.unreadable", error.message)]
-    return [Found("form", form.id, form.id, file, form)], form.check()
+    form = compile_form(data, file)
+    problems = form.check()
+    if any(problem.severity == "error" for problem in problems):
+        return [], problems
+    return [Found("form", form.id, form.id, file, form)], problems
 
 
 def _yaml(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:

@@ -247,13 +247,11 @@ class Engine:
         return done + (self.desk.run_due(left) if left is None or left > 0 else 0)
 
     def evaluate(self, expression: str, context: Mapping[str, Any] | None = None) -> Any:
-        """Evaluate FEEL (a leading ``=`` is allowed); gives a JSON value."""
-        source = expression.strip().removeprefix("=")
-        return plain(
-            feel.compile_expression(source, names=(*HOST_NAMES, *(name for name in context or {} if not name.isidentifier()))).evaluate(
-                dict(context or {})
-            )
-        )
+        """Evaluate FEEL (a leading ``=`` is allowed); gives a JSON value.  ``now()`` and ``today()`` read the engine's clock."""
+        source, context = expression.strip().removeprefix("="), dict(context or {})
+        clock = {"now": self.clock, "today": lambda: self.clock().astimezone(self.desk.zone).date()}
+        names = (*HOST_NAMES, *(name for name in context if not name.isidentifier()))
+        return plain(feel.compile_expression(source, names=names).evaluate({**clock, **context}))
 
     def evaluate_decision(self, decision_id: str, context: Mapping[str, Any] | None = None) -> Any:
         """Evaluate the latest version of a decision; gives a JSON value.  Raises :class:`NotFound`."""

@@ -1,0 +1,223 @@
+"""Escalation ladders: what happens as a limit is used up, and when.
+
+A ladder is an ordered list of rungs, one definition for all procedures (``domain.md`` §1.15).  When each rung fires is worked
+out from the clock; that a rung fires once is kept by whoever stores ``(clock, rung)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from engine.deadlines import counting
+from engine.deadlines.calendar import WorkCalendar
+from engine.deadlines.clock import BLUE, GREEN, GREY, RED, YELLOW, Clock, Measure, due_of
+from engine.errors import ValidationFailed
+from engine.words import T, Words
+
+# Recipients are roles relative to the case; the runtime finds the persons.
+RECIPIENTS = ("handler", "section_chief", "vice_director", "supervisor", "director", "applicant", "administrator")
+CHANNELS = ("log", "inbox", "mail", "sms", "all")
+ACTIONS = ("silent", "notify", "urge", "draft_bulletin", "assessment_deduction", "supervision_order")
+ESCALATE = "escalate:"
+LIGHTS = (GREEN, YELLOW, RED, GREY, BLUE)
+
+
+@dataclass(frozen=True)
+class When:
+    """When a rung fires.
+
+    ``kind`` is ``used`` (``share`` of the budget is used), ``remaining`` (≤ ``workdays`` working days or ≤ ``share`` of the
+    budget is left), ``due_passed`` (the first overdue instant) or ``after_due`` (``workdays`` working days later).
+    """
+
+    kind: str
+    share: Decimal = Decimal(0)
+    workdays: int = 0
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step: when, how high, who is told by which channel, and what is done.
+
+    ``actions`` are words of :data:`ACTIONS` or ``escalate:CODE`` (throw that BPMN escalation in the case); ``unless`` names a
+    condition the runtime asks about first (``reason_stated``), empty for none.
+    """
+
+    id: str
+    when: When
+    level: int
+    light: str
+    recipients: tuple[str, ...]
+    channel: str
+    actions: tuple[str, ...]
+    text: str
+    unless: str = ""
+
+    @property
+    def action(self) -> str:
+        """The first action."""
+        return self.actions[0]
+
+    @property
+    def escalation_codes(self) -> tuple[str, ...]:
+        """The codes of the BPMN escalations that the rung throws."""
+        return tuple(each.removeprefix(ESCALATE) for each in self.actions if each.startswith(ESCALATE))
+
+
+@dataclass(frozen=True)
+class Ladder:
+    id: str
+    rungs: tuple[Rung, ...]
+    label: str = ""
+
+    def rung(self, rung_id: str) -> Rung | None:
+        return next((each for each in self.rungs if each.id == rung_id), None)
+
+
+# -- when the rungs fire -----------------------------------------------------------------------------------------------------
+
+
+def rung_times(clock: Clock, ladder: Ladder, calendar: WorkCalendar) -> list[tuple[Rung, datetime]]:
+    """Every rung with the UTC instant at which it fires, earliest first (rungs of one instant in the ladder's order).
+
+    Rungs counted in days fire when the office opens on their day, never before the clock started; ``due_passed`` fires at
+    the first overdue instant; hour rules fire to the second.  A paused or stopped clock has none.
+    """
+    if clock.paused or clock.stopped_at is not None:
+        return []
+    due = due_of(clock, calendar)
+    if due is None:
+        return []
+    measure = Measure(clock, calendar, due)
+    times = [(rung, _fire_at(rung.when, measure, due)) for rung in ladder.rungs]
+    return sorted(times, key=lambda each: each[1])
+
+
+def next_rung(clock: Clock, ladder: Ladder, fired_ids: Collection[str], calendar: WorkCalendar) -> tuple[Rung, datetime] | None:
+    """The earliest rung that has not fired yet, with its instant (which may lie in the past: nothing is skipped)."""
+    return next((each for each in rung_times(clock, ladder, calendar) if each[0].id not in fired_ids), None)
+
+
+def _fire_at(when: When, measure: Measure, due: counting.Due) -> datetime:
+    calendar = measure.calendar
+    if when.kind == "due_passed":
+        return due.overdue_at
+    if when.kind == "after_due":
+        return calendar.opening(calendar.add_workdays(due.day, when.workdays))
+    return measure.used_at(when.share) if when.kind == "used" else measure.left_at(when.workdays, when.share)
+
+
+# -- reading the sheet -------------------------------------------------------------------------------------------------------
+
+_KEYS = {"id", "when", "level", "light", "recipients", "channel", "actions", "text", "unless"}
+
+
+def load_ladders(yaml_text: str | bytes) -> dict[str, Ladder]:
+    """Read ladders; id → :class:`Ladder`.  :class:`ValidationFailed` lists every bad rung under ``ladder.rung``."""
+    try:
+        sheet = yaml.safe_load(yaml_text)
+    except yaml.YAMLError as error:
+        raise ValidationFailed("The ladder sheet is not readable YAML: %(reason)s", reason=" ".join(str(error).split())) from error
+    named = sheet.get("ladders") if isinstance(sheet, dict) else None
+    if not isinstance(named, dict):
+        raise ValidationFailed("The ladder sheet must have a set of ladders named “ladders”.")
+    ladders: dict[str, Ladder] = {}
+    errors: dict[str, list[Words]] = {}
+    for ladder_id, body in named.items():
+        rows = body.get("rungs") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not rows:
+            errors[str(ladder_id)] = [T("The ladder “%(ladder)s” has no rungs.", ladder=str(ladder_id))]
+            continue
+        seen: set[str] = set()
+        rungs = []
+        for number, row in enumerate(rows, start=1):
+            name = str(row["id"]) if isinstance(row, dict) and row.get("id") else f"rung {number}"
+            refusals = _refusals(row)
+            if name in seen:
+                refusals.append(T("its id stands twice in the ladder."))
+            seen.add(name)
+            if refusals:
+                errors[f"{ladder_id}.{name}"] = [
+                    T("Ladder %(ladder)s, rung %(rung)s: %(reason)s", ladder=str(ladder_id), rung=name, reason=each) for each in refusals
+                ]
+                continue
+            rungs.append(_rung(row))
+        ladders[str(ladder_id)] = Ladder(str(ladder_id), tuple(rungs), str(body.get("label") or ""))
+    if errors:
+        first = next(iter(errors.values()))[0]
+        raise ValidationFailed("The ladder sheet has %(count)d mistake(s). First: %(first)s", count=len(errors), first=first, errors=errors)
+    return ladders
+
+
+def _refusals(row: Any) -> list[Words]:
+    if not isinstance(row, dict):
+        return [T("it is not a set of columns.")]
+    refusals = [T("“%(key)s” is not a column.", key=str(key)) for key in row if key not in _KEYS]
+    if not isinstance(row.get("id"), str) or not row["id"]:
+        refusals.append(T("it has no id."))
+    if _when(row.get("when")) is None:
+        refusals.append(
+            T("“when” must be {used: 0.5}, {remaining: {workdays: 1, share: 0.2}}, due_passed or {after_due: 2}.")
+        )
+    if isinstance(row.get("level"), bool) or not isinstance(row.get("level"), int):
+        refusals.append(T("“level” must be a whole number."))
+    for key, allowed in (("light", LIGHTS), ("channel", CHANNELS)):
+        if row.get(key) not in allowed:
+            refusals.append(T("“%(key)s” must be one of: %(allowed)s.", key=key, allowed=", ".join(allowed)))
+    recipients = row.get("recipients", [])
+    if not isinstance(recipients, list) or not all(each in RECIPIENTS for each in recipients):
+        refusals.append(T("“recipients” must be a list of: %(allowed)s.", allowed=", ".join(RECIPIENTS)))
+    actions = row.get("actions")
+    if not isinstance(actions, list) or not actions or not all(_known_action(each) for each in actions):
+        refusals.append(T("“actions” must be a list of: %(allowed)s.", allowed=", ".join((*ACTIONS, ESCALATE + "CODE"))))
+    refusals += [T("“%(key)s” must be text.", key=key) for key in ("text", "unless") if not isinstance(row.get(key, ""), str)]
+    return refusals
+
+
+def _known_action(action: Any) -> bool:
+    return isinstance(action, str) and (action in ACTIONS or (action.startswith(ESCALATE) and len(action) > len(ESCALATE)))
+
+
+def _when(value: Any) -> When | None:
+    if value == "due_passed":
+        return When("due_passed")
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    kind, amount = next(iter(value.items()))
+    if kind == "used" and _share(amount):
+        return When("used", share=Decimal(str(amount)))
+    if kind == "after_due" and _whole(amount, least=1):
+        return When("after_due", workdays=amount)
+    if kind == "remaining" and isinstance(amount, dict) and set(amount) <= {"workdays", "share"} and amount:
+        workdays, share = amount.get("workdays", 0), amount.get("share", 0)
+        if _whole(workdays, least=0) and (share == 0 or _share(share)):
+            return When("remaining", share=Decimal(str(share)), workdays=workdays)
+    return None
+
+
+def _share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1
+
+
+def _whole(value: Any, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _rung(row: dict[str, Any]) -> Rung:
+    return Rung(
+        id=row["id"],
+        when=_when(row["when"]),
+        level=row["level"],
+        light=row["light"],
+        recipients=tuple(row.get("recipients", [])),
+        channel=row["channel"],
+        actions=tuple(row["actions"]),
+        text=row.get("text", ""),
+        unless=row.get("unless", ""),
+    )

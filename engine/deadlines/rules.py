@@ -1,0 +1,218 @@
+"""The deadline rule table (时限规则表): every limit of every procedure, as data.
+
+Models name a rule by its id; no number of days stands in a BPMN file (``domain.md`` §0.1).  The table is YAML with one
+entry a limit under ``rules``; see the head of ``processes/deadline_rules.yaml`` for the columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from engine.deadlines.amounts import amount_words, checked, refusal_of
+from engine.errors import NotFound, ValidationFailed
+from engine.words import T, Words
+
+VERIFIED, UNVERIFIED = "已核", "待核"
+STATUS_WORDS: dict[str, Words] = {VERIFIED: T("Verified against the source"), UNVERIFIED: T("Still to be verified")}
+
+NEXT_WORKDAY, SAME_DAY = "next_workday", "same_day"
+
+
+@dataclass(frozen=True)
+class ExtensionRule:
+    """How far a limit may be extended: at most ``limit`` (``None``: any stated length) of ``unit``, ``max_times`` times."""
+
+    limit: int | Decimal | None
+    unit: str
+    max_times: int = 1
+    approver: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One limit.
+
+    ``limit``/``unit``     the budget (units: see :mod:`engine.deadlines.amounts`); ``None`` for a rule with ``by``.
+    ``by``                 a fixed day of the year ``(month, day)``, e.g. 31 January, instead of a budget.
+    ``direction``          ``after`` the start, or ``before`` it (papers seven days before a hearing).
+    ``bound``              ``at_most`` for a limit, ``at_least`` for a minimum (thirty days of public comment).
+    ``count_first_day``    whether the start day counts; publicity periods count it (``domain.md`` §4.3).
+    ``rest_day_start``     ``next_workday``: what arrives after closing or on a rest day starts on the next working day;
+                           ``same_day``: the start is taken as it falls.
+    ``pauses``             whether the clock may be paused.
+    ``roll_forward``       whether a last day on a rest day moves to the next working day (``d``, ``m``, ``y``, ``by`` only).
+    ``status``             已核 or 待核; ``source`` is the text it was taken from.
+    """
+
+    id: str
+    label: str
+    limit: int | Decimal | None
+    unit: str
+    by: tuple[int, int] | None = None
+    direction: str = "after"
+    bound: str = "at_most"
+    count_first_day: bool = False
+    rest_day_start: str = NEXT_WORKDAY
+    starts_at: str = ""
+    extension: ExtensionRule | None = None
+    pauses: bool = True
+    roll_forward: bool = True
+    note: str = ""
+    source: str = ""
+    status: str = UNVERIFIED
+
+    @cached_property
+    def limit_words(self) -> Words:
+        """The limit for people: "20 working day(s)"."""
+        if self.by is not None:
+            return T("by %(month)d/%(day)d of the year", month=self.by[0], day=self.by[1])
+        return amount_words(self.limit, self.unit)
+
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able columns (amounts as ``int`` or text, ``by`` as a list); :meth:`from_dict` reads them back."""
+        columns = asdict(self)
+        columns["limit"] = _portable(self.limit)
+        if self.extension is not None:
+            columns["extension"]["limit"] = _portable(self.extension.limit)
+        columns["by"] = list(self.by) if self.by else None
+        return columns
+
+    @classmethod
+    def from_dict(cls, columns: dict[str, Any]) -> Rule:
+        extension = columns.get("extension")
+        if extension is not None:
+            extension = ExtensionRule(**{**extension, "limit": _amount(extension["limit"])})
+        by = columns.get("by")
+        return cls(**{**columns, "limit": _amount(columns["limit"]), "by": tuple(by) if by else None, "extension": extension})
+
+
+def _portable(amount: int | Decimal | None) -> int | str | None:
+    return str(amount) if isinstance(amount, Decimal) else amount
+
+
+def _amount(stored: int | str | None) -> int | Decimal | None:
+    return Decimal(stored) if isinstance(stored, str) else stored
+
+
+_KEYS = {
+    "id", "label", "limit", "unit", "by", "direction", "bound", "count_first_day", "rest_day_start", "starts_at", "extension",
+    "pauses", "roll_forward", "note", "source", "status", "also",
+}  # fmt: skip
+_EXTENSION_KEYS = {"limit", "unit", "max_times", "approver"}
+_CHOICES = {
+    "direction": ("after", "before"),
+    "bound": ("at_most", "at_least"),
+    "rest_day_start": (NEXT_WORKDAY, SAME_DAY),
+    "status": (VERIFIED, UNVERIFIED),
+}
+_FLAGS = ("count_first_day", "pauses", "roll_forward")
+_TEXTS = ("label", "starts_at", "note", "source")
+
+
+def load_rules(yaml_text: str | bytes) -> dict[str, Rule]:
+    """Read a rule table; id → :class:`Rule`, the ids under ``also`` included, in the order of the file.
+
+    Raises :class:`ValidationFailed` listing every bad row under its id (or ``row N`` when it has none).
+    """
+    try:
+        sheet = yaml.safe_load(yaml_text)
+    except yaml.YAMLError as error:
+        raise ValidationFailed("The deadline rule table is not readable YAML: %(reason)s", reason=" ".join(str(error).split())) from error
+    rows = sheet.get("rules") if isinstance(sheet, dict) else None
+    if not isinstance(rows, list):
+        raise ValidationFailed("The deadline rule table must have a list named “rules”.")
+    rules: dict[str, Rule] = {}
+    errors: dict[str, list[Words]] = {}
+    for number, row in enumerate(rows, start=1):
+        name = row["id"] if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"] else f"row {number}"
+        refusals = _refusals(row)
+        names = [name, *(row.get("also", []) if isinstance(row, dict) and not refusals else [])]
+        refusals += [T("The rule “%(id)s” stands twice in the table.", id=each) for each in names if each in rules]
+        if refusals:
+            errors.setdefault(name, []).extend(T("Rule %(row)s: %(reason)s", row=name, reason=refusal) for refusal in refusals)
+            continue
+        rule = _rule(row)
+        rules.update({each: replace(rule, id=each) for each in names})
+    if errors:
+        first = next(iter(errors.values()))[0]
+        raise ValidationFailed(
+            "The deadline rule table has %(count)d bad row(s). First: %(first)s", count=len(errors), first=first, errors=errors
+        )
+    return rules
+
+
+def rule_of(rules: dict[str, Rule], rule_id: str) -> Rule:
+    """The rule of that id; :class:`NotFound` in words when the table has none."""
+    if rule_id not in rules:
+        raise NotFound("The deadline rule table has no rule “%(id)s”.", id=rule_id)
+    return rules[rule_id]
+
+
+def _refusals(row: Any) -> list[Words]:
+    if not isinstance(row, dict):
+        return [T("it is not a set of columns.")]
+    refusals = [T("“%(key)s” is not a column.", key=str(key)) for key in row if key not in _KEYS]
+    if not isinstance(row.get("id"), str) or not row["id"].strip():
+        refusals.append(T("it has no id."))
+    if not isinstance(row.get("label"), str) or not row["label"].strip():
+        refusals.append(T("it has no label."))
+    refusals += [T("“%(key)s” must be text.", key=key) for key in _TEXTS if key != "label" and not isinstance(row.get(key, ""), str)]
+    refusals += [T("“%(key)s” must be true or false.", key=key) for key in _FLAGS if not isinstance(row.get(key, True), bool)]
+    for key, allowed in _CHOICES.items():
+        if row.get(key, allowed[0]) not in allowed:
+            refusals.append(T("“%(key)s” must be one of: %(allowed)s.", key=key, allowed=", ".join(allowed)))
+    also = row.get("also", [])
+    if not isinstance(also, list) or not all(isinstance(each, str) and each for each in also):
+        refusals.append(T("“also” must be a list of ids."))
+    if "by" in row:
+        if "limit" in row:
+            refusals.append(T("it has both a limit and a fixed day; keep one."))
+        if _month_day(row["by"]) is None:
+            refusals.append(T("“%(by)s” is not a day of the year. Write it as MM-DD.", by=str(row["by"])))
+    else:
+        refusals += [refusal for refusal in [refusal_of(row.get("limit"), row.get("unit"))] if refusal]
+    if row.get("extension") is not None:
+        refusals += _extension_refusals(row["extension"])
+    return refusals
+
+
+def _extension_refusals(extension: Any) -> list[Words]:
+    if not isinstance(extension, dict) or set(extension) - _EXTENSION_KEYS:
+        return [T("its extension must have the columns limit, unit, max_times and approver.")]
+    times = extension.get("max_times", 1)
+    refusals = []
+    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+        refusals.append(T("the number of extensions must be 1 or more, not %(times)s.", times=str(times)))
+    # A law may allow an extension without naming its length; the amount is then a stand-in of one.
+    limit = extension.get("limit")
+    refusal = refusal_of(1 if limit is None else limit, extension.get("unit"))
+    return refusals + ([T("its extension: %(reason)s", reason=refusal)] if refusal else [])
+
+
+def _month_day(text: Any) -> tuple[int, int] | None:
+    try:
+        # A leap year, so that 02-29 is a day of the year.
+        day = date.fromisoformat(f"2024-{text}")
+    except ValueError:
+        return None
+    return day.month, day.day
+
+
+def _rule(row: dict[str, Any]) -> Rule:
+    values = {key: value for key, value in row.items() if key not in {"also", "limit", "unit", "by", "extension"}}
+    extension = row.get("extension")
+    if extension is not None:
+        limit, unit = extension.get("limit"), extension["unit"]
+        extension = ExtensionRule(
+            None if limit is None else checked(limit, unit), unit, extension.get("max_times", 1), extension.get("approver") or ""
+        )
+    if "by" in row:
+        return Rule(limit=None, unit="d", by=_month_day(row["by"]), extension=extension, **values)
+    return Rule(limit=checked(row["limit"], row["unit"]), unit=row["unit"], extension=extension, **values)

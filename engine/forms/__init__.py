@@ -1,0 +1,8 @@
+"""Forms: form-js schemas compiled to rules for answers, and answers shown to people."""
+
+from __future__ import annotations
+
+from engine.forms.display import FieldInfo
+from engine.forms.form import Form, compile_form
+
+__all__ = ["FieldInfo", "Form", "compile_form"]
