@@ -63,6 +63,8 @@ def _form(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
     problems = form.check()
     if any(problem.severity == "error" for problem in problems):
         return [], problems
+    if not form.id:
+        return [], [Problem(file, None, None, "form.no-id", T("The form %(file)s has no id. Give it one, so that tasks can name it.", file=file))]
     return [Found("form", form.id, form.id, file, form)], problems
 
 
