@@ -1,0 +1,129 @@
+/**
+ * A case's diagram: where it is, where it was, where it came back from. Each `[data-diagram]` names the id of its JSON;
+ * the contract is in README.md. The bpmn.io mark in the corner stays as it is and uncovered (licence).
+ */
+import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer.js';
+
+import { pageData } from './lib/http.js';
+import { toast } from './lib/toasts.js';
+import { translateModule, words } from './lib/words.js';
+
+/** Later ones win where an element is in several lists: what is current matters more than that it was done before. */
+const markers = { done: 'is-done', returned: 'is-returned', current: 'is-current' };
+
+async function draw(place) {
+  const about = pageData(place.dataset.diagram);
+  const response = await fetch(about.url, { credentials: 'same-origin' });
+  if (!response.ok) {
+    throw new Error(`${about.url}: HTTP ${response.status}`);
+  }
+  const viewer = new NavigatedViewer({ container: place, additionalModules: [translateModule] });
+  await viewer.importXML(await response.text());
+  const canvas = viewer.get('canvas');
+  const known = viewer.get('elementRegistry');
+  const overlays = viewer.get('overlays');
+  canvas.zoom('fit-viewport', 'auto');
+
+  if (markAll(about, known, canvas)) {
+    place.classList.add('diagram--running');
+  }
+  for (const [id, count] of Object.entries(about.counts ?? {})) {
+    if (known.get(id) && count > 1) {
+      overlays.add(id, { position: { top: -12, right: 14 }, html: badge('diagram__count', `×${count}`, words('{count} times', { count })) });
+    }
+  }
+  for (const [id, { text, level }] of Object.entries(about.heat ?? {})) {
+    if (known.get(id)) {
+      canvas.addMarker(id, `heat-${level}`);
+      overlays.add(id, { position: { bottom: 10, left: 0 }, html: badge(`diagram__heat diagram__heat--${level}`, text, text) });
+    }
+  }
+  watchTrail(place, viewer);
+  watchZoom(place, canvas);
+  place.removeAttribute('aria-busy');
+  place.dataset.drawn = 'yes';
+}
+
+function badge(className, text, title) {
+  return Object.assign(document.createElement('span'), { className, textContent: text, title });
+}
+
+/** Returns whether the diagram shows a case at all; a mere procedure has no lists and stays plain. */
+function markAll(about, known, canvas) {
+  const lists = Object.keys(markers).filter((list) => Array.isArray(about[list]));
+  const seen = new Set();
+  for (const list of lists) {
+    for (const id of about[list].filter((each) => known.get(each))) {
+      Object.values(markers).forEach((marker) => canvas.removeMarker(id, marker));
+      canvas.addMarker(id, markers[list]);
+      seen.add(id);
+    }
+  }
+  if (lists.length) {
+    known
+      .filter((element) => element.type !== 'label' && element.parent && !seen.has(element.id) && !/Participant|Lane|Collaboration|TextAnnotation|Group/.test(element.type))
+      .forEach((element) => canvas.addMarker(element.id, 'is-unreached'));
+  }
+  return lists.length > 0;
+}
+
+/** A click in the drawing shows the line of the trail, a click on the line shows the place in the drawing. */
+function watchTrail(place, viewer) {
+  const canvas = viewer.get('canvas');
+  const known = viewer.get('elementRegistry');
+  const lines = (id) => [...document.querySelectorAll('[data-element-id]')].filter(
+    (line) => line.dataset.elementId === id && !place.contains(line),
+  );
+  let picked = null;
+
+  const pick = (id, from) => {
+    if (picked && known.get(picked)) {
+      canvas.removeMarker(picked, 'is-picked');
+    }
+    document.querySelectorAll('[data-element-id].is-picked').forEach((line) => line.classList.remove('is-picked'));
+    picked = id;
+    const found = lines(id);
+    found.forEach((line) => line.classList.add('is-picked'));
+    if (known.get(id)) {
+      canvas.addMarker(id, 'is-picked');
+    }
+    if (from === 'drawing') {
+      found[0]?.scrollIntoView({ block: 'nearest' });
+    } else if (known.get(id)) {
+      canvas.scrollToElement(id, 40);
+    }
+  };
+
+  viewer.get('eventBus').on('element.click', ({ element }) => pick(element.labelTarget?.id ?? element.id, 'drawing'));
+  document.addEventListener('click', (event) => {
+    const line = event.target.closest?.('[data-element-id]');
+    if (line && !place.contains(line)) {
+      pick(line.dataset.elementId, 'trail');
+    }
+  });
+}
+
+function watchZoom(place, canvas) {
+  const actions = {
+    in: () => canvas.zoom(canvas.zoom() * 1.2),
+    out: () => canvas.zoom(canvas.zoom() / 1.2),
+    fit: () => canvas.zoom('fit-viewport', 'auto'),
+  };
+  const frame = place.closest('[data-diagram-frame]');
+  frame?.addEventListener('click', (event) => actions[event.target.closest?.('[data-diagram-zoom]')?.dataset.diagramZoom]?.());
+}
+
+// A drawing inside a closed tab has no size to fit into, so each is drawn when it first comes into sight.
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) {
+      sight.unobserve(target);
+      draw(target).catch((error) => {
+        console.error(error);
+        target.removeAttribute('aria-busy');
+        toast(words('The diagram could not be shown.'), { kind: 'error' });
+      });
+    }
+  }
+});
+document.querySelectorAll('[data-diagram]').forEach((place) => sight.observe(place));
