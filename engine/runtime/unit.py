@@ -266,6 +266,11 @@ class Unit:
                     reason=error.message,
                 ),
             ) from error
+        if result.failure is not None:
+            raise ElementFailure(
+                "DECISION_ERROR",
+                T("The decision “%(id)s” of “%(label)s” failed: %(reason)s", id=decision_id, label=token.task_spec.label, reason=result.failure),
+            )
         value = plain(result.value)
         self.engine.desk.decided(self.tx, live.row["root_key"], live.key, token.task_spec, definition, value, result.rules)
         return value
