@@ -17,6 +17,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from engine.bpmn.elements import ElementFailure, EventDefinition, Flow, FlowNode
 from engine.bpmn.variables import ScopeView, assign, assign_path, plain, visible
+from engine.feel import FeelError
 from engine.words import T
 
 MAX_STEPS = 100_000
@@ -178,6 +179,9 @@ class Execution(BpmnWorkflow):
             action()
         except ElementFailure as failure:
             self.fail(token, failure)
+        except FeelError as error:
+            # An expression that exceeds its bounds must not take the command, and with it the user's work, down.
+            self.fail(token, ElementFailure("EXPRESSION_ERROR", T("“%(label)s”: %(reason)s", label=token.task_spec.label, reason=error.message)))
 
     def fail(self, token: Token, failure: ElementFailure) -> None:
         token._state = TaskState.WAITING
@@ -416,11 +420,12 @@ class Execution(BpmnWorkflow):
 
     def _release_inclusive_joins(self) -> bool:
         """When nothing else moves, let go the inclusive joins that nobody can reach any more (BPMN 2.0 §13.4.3)."""
-        released = False
         for token in list(self.tasks.values()):
             if token.alive and token._state == TaskState.STARTED and getattr(token.task_spec, "waits_for_upstream", False):
-                released = token.task_spec.release(token) or released
-        return released
+                if token.task_spec.release(token):
+                    # What it sent on may be on its way to another join: let that arrive before asking the next one.
+                    return True
+        return False
 
 
 def awaited(spec: FlowNode) -> list[FlowNode]:

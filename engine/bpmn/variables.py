@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from engine.feel.values import to_json
+from engine.feel.values import kind_of, to_json
 
 if TYPE_CHECKING:
     from engine.bpmn.execution import Token
@@ -89,5 +89,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, (Decimal, datetime, date, time)) or type(value).__module__.startswith("engine.feel"):
-        return to_json(value)
+        # Where no variable called “number” is set, the name means the built-in function; as a value that is nothing.
+        return None if kind_of(value) == "function" else to_json(value)
     raise TypeError(f"a variable cannot hold a {type(value).__name__}")

@@ -19,12 +19,12 @@ HOUR_UNITS = frozenset({OFFICE_HOURS, CLOCK_HOURS})
 LARGEST = 1_000_000
 
 _AMOUNT_WORDS = {
-    WORKING_DAYS: "%(amount)s working day(s)",
-    CALENDAR_DAYS: "%(amount)s calendar day(s)",
-    OFFICE_HOURS: "%(amount)s office hour(s)",
-    CLOCK_HOURS: "%(amount)s hour(s)",
-    MONTHS: "%(amount)s month(s)",
-    YEARS: "%(amount)s year(s)",
+    WORKING_DAYS: T("%(amount)s working day(s)"),
+    CALENDAR_DAYS: T("%(amount)s calendar day(s)"),
+    OFFICE_HOURS: T("%(amount)s office hour(s)"),
+    CLOCK_HOURS: T("%(amount)s hour(s)"),
+    MONTHS: T("%(amount)s month(s)"),
+    YEARS: T("%(amount)s year(s)"),
 }
 
 

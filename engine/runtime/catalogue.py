@@ -76,7 +76,7 @@ class Catalogue:
         self._lock = threading.RLock()
         self._by_key: dict[int, Definition] = {}
         self._versions: dict[tuple[str, str], list[Definition]] = {}
-        self._last: int | None = None
+        self._last: tuple[int | None, int] | None = None
         self._until = 0.0
 
     def forget(self) -> None:
@@ -136,7 +136,8 @@ class Catalogue:
                 self._refresh(own)
             return
         with self._lock:
-            last = conn.execute(select(func.max(tables.deployment.c.key))).scalar()
+            # Also counted: a deployment that began earlier may commit later than one with a higher key.
+            last = tuple(conn.execute(select(func.max(tables.deployment.c.key), func.count(tables.deployment.c.key))).one())
             if last != self._last:
                 table = tables.definition
                 rows = conn.execute(select(table).order_by(table.c.version)).mappings().all()

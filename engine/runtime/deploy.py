@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert
+from sqlalchemy.exc import IntegrityError
 
 from engine.bpmn import activities
 from engine.bpmn.reader import read_bpmn
@@ -195,7 +196,19 @@ def deploy(engine: Engine, files: Mapping[str, bytes], by: str, address: str | N
     if not found:
         message = T("The deployment holds no file with a process, decision, form or sheet.")
         raise DeploymentRejected([Problem(name, None, None, "deploy.empty", message) for name in files or [""]])
+    try:
+        return _store(engine, files, found, problems, by, address)
+    except IntegrityError:
+        # Somebody deployed the same thing at the same moment and has taken the version; look again and take the next, or none.
+        return _store(engine, files, found, problems, by, address)
+
+
+def _store(
+    engine: Engine, files: Mapping[str, bytes], found: list[Found], problems: list[Problem], by: str, address: str | None
+) -> Deployment:
+    """Write what is new among ``found`` in one transaction."""
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    engine.catalogue.forget()
     with engine.transaction(by=by, address=address) as tx:
         key, now = new_key(), tx.now
         resources: dict[str, int] = {}

@@ -27,7 +27,8 @@ def claim(tx: Transaction, kind: str, row_key: int, occurrence: str) -> bool:
     statement = _INSERT[tx.conn.dialect.name](tables.firing).values(
         kind=kind, row_key=row_key, occurrence=occurrence, fired_at=tx.now, node=tx.node
     )
-    return tx.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    # Not by the row count: of an INSERT, the PostgreSQL driver's is not kept.
+    return tx.execute(statement.on_conflict_do_nothing().returning(tables.firing.c.row_key)).first() is not None
 
 
 def run_due_timers(engine: Engine, limit: int | None) -> int:

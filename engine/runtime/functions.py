@@ -1,0 +1,131 @@
+"""The FEEL functions that the desk adds to the models of a case (host functions).
+
+``due`` ``overdue`` ``add workdays`` ``workdays between`` ``handler`` ``section of`` ``people`` ``extendable``.  Asked something
+that makes no sense they answer null, as FEEL functions do; a timer without a date then raises an incident that says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from engine.deadlines import clock as deadlines
+from engine.deadlines import due as due_of_rule
+from engine.errors import EngineError
+from engine.runtime.casestate import Note, read_cases
+from engine.runtime.moments import feel_time, moment
+from engine.store import tables
+
+if TYPE_CHECKING:
+    from engine.runtime.desk import Desk
+
+
+class HostFunctions:
+    """The functions as seen by one case within one command.  ``root_key`` is ``None`` outside any case (timer start events)."""
+
+    def __init__(self, desk: Desk, tx: Any, root_key: int | None, note: Note) -> None:
+        self._desk, self._tx, self._root_key, self._note = desk, tx, root_key, note
+
+    def mapping(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "due": self.due,
+            "overdue": self.overdue,
+            "add workdays": self.add_workdays,
+            "workdays between": self.workdays_between,
+            "handler": self.handler,
+            "section of": self.section_of,
+            "people": self.people,
+            "extendable": self.extendable,
+            "now": lambda: feel_time(self._tx.now, self._desk.zone),
+            "today": lambda: self._tx.now.astimezone(self._desk.zone).date(),
+        }
+
+    # -- deadlines -----------------------------------------------------------------------------------------------------
+
+    def _due(self, rule_id: Any, start: Any) -> Any:
+        rule = self._desk.book(self._tx.conn).rules.get(rule_id) if isinstance(rule_id, str) else None
+        if rule is None:
+            return None
+        try:
+            return due_of_rule(rule, self._moment(start) or self._tx.now, self._desk.engine.calendar)
+        except EngineError:
+            return None
+
+    def _moment(self, value: Any) -> datetime | date | None:
+        return moment(value, self._desk.zone)
+
+    def due(self, rule_id: Any, start: Any = None) -> Any:
+        """The last instant in time of a limit that counts from ``start`` (now, if left out)."""
+        found = self._due(rule_id, start)
+        return feel_time(found.at, self._desk.zone) if found else None
+
+    def overdue(self, rule_id: Any, start: Any = None) -> Any:
+        """The first instant that is too late: one second after :meth:`due`."""
+        found = self._due(rule_id, start)
+        return feel_time(found.overdue_at, self._desk.zone) if found else None
+
+    def _day(self, value: Any) -> date | None:
+        try:
+            found = self._moment(value)
+        except EngineError:
+            return None
+        return found.astimezone(self._desk.zone).date() if isinstance(found, datetime) else found
+
+    def add_workdays(self, date: Any, n: Any) -> Any:
+        """The ``n``-th working day after ``date`` (before it, if negative)."""
+        day = self._day(date)
+        if day is None or not isinstance(n, (int, Decimal)) or isinstance(n, bool) or n != int(n):
+            return None
+        try:
+            return self._desk.engine.calendar.add_workdays(day, int(n))
+        except EngineError:
+            return None
+
+    def workdays_between(self, a: Any, b: Any) -> Any:
+        """How many working days lie in ``(a, b]``."""
+        first, last = self._day(a), self._day(b)
+        return None if first is None or last is None else self._desk.engine.calendar.workdays_between(first, last)
+
+    def extendable(self, rule_id: Any) -> bool:
+        """Whether a running clock of the case with that rule may still be extended now."""
+        if self._root_key is None:
+            return False
+        case = self._note.cases.get(self._root_key) or read_cases(self._desk, self._tx.conn, [self._root_key]).get(self._root_key)
+        return any(
+            may_extend(clock, self._tx.now, self._desk.engine.calendar)
+            for clock in (case.live_clocks if case else ())
+            if clock.rule_id == rule_id
+        )
+
+    # -- people --------------------------------------------------------------------------------------------------------
+
+    def handler(self, element_id: Any) -> str | None:
+        """Who last completed that element in this case; ``None`` if nobody has."""
+        if self._root_key is None or not isinstance(element_id, str):
+            return None
+        if self._note.completing and self._note.completing[:2] == (self._root_key, element_id):
+            return self._note.completing[2]
+        task = tables.user_task.c
+        chosen = select(task.completed_by).where(task.root_key == self._root_key, task.element_id == element_id, task.state == "COMPLETED")
+        return self._tx.execute(chosen.order_by(task.ended_at.desc(), task.key.desc()).limit(1)).scalar_one_or_none()
+
+    def section_of(self, login: Any) -> str | None:
+        """The section code of a person."""
+        return self._desk.people.directory(self._tx.conn).section_of(login) if isinstance(login, str) else None
+
+    def people(self, group: Any) -> list[str]:
+        """The logins of the active people of a group."""
+        return list(self._desk.people.directory(self._tx.conn).members(group)) if isinstance(group, str) else []
+
+
+def may_extend(state: Any, now: datetime, calendar: Any) -> bool:
+    """Whether an extension of the clock could be granted at ``now``: the rule knows one, it is not used up, not overdue."""
+    rule = state.clock.rule
+    if not state.live or rule.extension is None or len(state.clock.extensions) >= rule.extension.max_times:
+        return False
+    due = deadlines.due_of(state.clock, calendar)
+    return due is None or now < due.overdue_at

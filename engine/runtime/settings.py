@@ -1,0 +1,62 @@
+"""The desk's settings, as a plain value: whoever builds the engine reads them from ``config.yaml``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """Every knob of the case desk.
+
+    ``region``                    the 6-digit administrative code in case numbers (周口 411600).
+    ``lockout_failures``          failed sign-ins in a row after which an account is locked …
+    ``lockout_minutes``           … and for how many minutes.
+    ``upload_max_bytes``          largest attachment.
+    ``upload_extensions``         file name extensions that may be uploaded; each must also look like what it says.
+    ``acquirer_interval_seconds`` how often a node looks for due work; a rung fired later than this is marked late.
+    ``cache_seconds``             how long a node may act on its picture of the organisation, the rules and the calendar
+                                  before it looks whether another node changed them (its own changes show at once).
+    ``notify_candidates_up_to``   a new task that nobody holds is announced to its candidates only if there are this few.
+    ``outbox_channels``           ``mail``, ``sms``: the channels for which somebody runs a sender; others stay in the bell only.
+    ``password_min_length``       shortest password.
+    ``password_memory_kib``       memory that checking one password costs (Argon2id), which is what makes guessing expensive.
+    """
+
+    region: str = "411600"
+    lockout_failures: int = 5
+    lockout_minutes: int = 15
+    upload_max_bytes: int = 50 * 1024 * 1024
+    upload_extensions: tuple[str, ...] = (
+        "pdf", "ofd", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "wps", "et", "jpg", "jpeg", "png", "txt", "csv", "zip",
+    )  # fmt: skip
+    acquirer_interval_seconds: int = 30
+    cache_seconds: int = 10
+    notify_candidates_up_to: int = 5
+    outbox_channels: tuple[str, ...] = ()
+    password_min_length: int = 10
+    password_memory_kib: int = 65536
+
+    @property
+    def acquirer_interval(self) -> timedelta:
+        return timedelta(seconds=self.acquirer_interval_seconds)
+
+    @classmethod
+    def of(cls, source: Any) -> DeskSettings:
+        """From settings as they come: ``None``, a mapping (other keys are other people's), a dataclass, or this class."""
+        if isinstance(source, cls):
+            return source
+        if source is None:
+            return cls()
+        if dataclasses.is_dataclass(source):
+            source = {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
+        if not isinstance(source, Mapping):
+            raise TypeError("desk settings must be a mapping or a dataclass")
+        chosen = {field.name: source[field.name] for field in dataclasses.fields(cls) if field.name in source}
+        if "upload_extensions" in chosen:
+            chosen["upload_extensions"] = tuple(extension.lower().lstrip(".") for extension in chosen["upload_extensions"])
+        return cls(**chosen)
