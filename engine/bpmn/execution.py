@@ -421,10 +421,10 @@ class Execution(BpmnWorkflow):
     def _release_inclusive_joins(self) -> bool:
         """When nothing else moves, let go the inclusive joins that nobody can reach any more (BPMN 2.0 §13.4.3)."""
         for token in list(self.tasks.values()):
-            if token.alive and token._state == TaskState.STARTED and getattr(token.task_spec, "waits_for_upstream", False):
-                if token.task_spec.release(token):
-                    # What it sent on may be on its way to another join: let that arrive before asking the next one.
-                    return True
+            waiting = token.alive and token._state == TaskState.STARTED and getattr(token.task_spec, "waits_for_upstream", False)
+            if waiting and token.task_spec.release(token):
+                # What it sent on may be on its way to another join: let that arrive before asking the next one.
+                return True
         return False
 
 

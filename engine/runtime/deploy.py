@@ -24,7 +24,7 @@ from engine.deadlines.rules import load_rules
 from engine.dmn import check_dmn, parse_dmn
 from engine.errors import DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form
-from engine.runtime.sheets import parse_sheet
+from engine.runtime.sheets import parse_sheet, unresolved
 from engine.runtime.types import DeployedDefinition, Deployment
 from engine.store import tables
 from engine.store.types import new_key
@@ -133,6 +133,7 @@ def examine(files: Mapping[str, bytes], catalogue: Catalogue | None = None) -> t
         problems.extend(its_problems)
     problems.extend(_doubles(found))
     problems.extend(_dead_references(found, catalogue))
+    problems.extend(_unresolved_sheets(found, catalogue))
     return found, problems
 
 
@@ -185,6 +186,22 @@ def _dead_references(found: list[Found], catalogue: Catalogue | None) -> Iterabl
                         ),
                         "warning",
                     )
+
+
+def _unresolved_sheets(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
+    """What the procedure sheets name and nobody has: forms, rules, ladders, elements of their process."""
+    deployed = {kind: {item.id: item.model for item in catalogue.latest(kind)} if catalogue else {} for kind in ("process", "form", "rules", "ladders")}
+    for item in found:
+        if item.kind in deployed:
+            deployed[item.kind][item.id] = item.model
+    rules, ladders = (set().union(*deployed[kind].values()) for kind in ("rules", "ladders"))
+    # A document may belong to a step of a shared sub-process, so the elements of all processes count.
+    elements = {node.bpmn_id for process in deployed["process"].values() for node in process.task_specs.values()}
+    for item in found:
+        if item.kind != "procedure":
+            continue
+        known = {"process": set(deployed["process"]), "form": set(deployed["form"]), "rule": rules, "ladder": ladders, "element": elements}
+        yield from unresolved(item.model, item.file, known)
 
 
 def deploy(engine: Engine, files: Mapping[str, bytes], by: str, address: str | None = None) -> Deployment:

@@ -66,7 +66,7 @@ class Desk:
         self.labels = Labels(self)
         self._notes: weakref.WeakKeyDictionary[Any, Note] = weakref.WeakKeyDictionary()
         self.digested: date | None = None  # the office day whose digest this node knows to be sent
-        self._calendar = Kept(worktime.load_calendar, CALENDAR_SECONDS)
+        self._calendar = Kept(lambda conn: worktime.load_calendar(conn, self.settings.hours), CALENDAR_SECONDS)
         self._plain: OrderedDict[int, None] = OrderedDict()
         serve(engine.database.sa, self)
         self._refusals: deque[dict[str, Any]] = deque(maxlen=10_000)

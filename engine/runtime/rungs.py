@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _REASONS = ("explain", "extend")
 """Trail actions that state a reason for being late; they withhold rungs with ``unless: reason_stated``."""
+BATCH = 500
+"""Due clocks read at a time."""
 _EXTERNAL = {"mail": ("mail",), "sms": ("sms",), "all": ("mail", "sms")}
 
 
@@ -46,23 +48,41 @@ def run_due(desk: Desk, limit: int | None = None) -> int:
 
     A clock whose handling fails is audited and skipped, and tried again by the next call.
     """
-    clock = tables.clock.c
-    with desk.engine.reading() as conn:
-        due = select(clock.key).where(clock.state == RUNNING, clock.next_rung_at <= desk.engine.clock())
-        keys = list(conn.execute(due.order_by(clock.next_rung_at, clock.key).limit(limit or 500)).scalars())
-    fired = 0
-    for key in keys:
-        try:
-            fired += desk.engine.command(lambda unit, key=key: _fire(desk, unit, key), by=None)
-        except Exception as error:  # one case must not hold up the others, whatever is wrong with it
-            log.exception("the rungs of clock %s could not be fired", key)
-            with desk.engine.transaction() as tx:
-                tx.audit("rung.failed", f"clock:{key}", reason=str(error)[:500])
+    fired, failed = 0, set()
+    while limit is None or fired < limit:
+        keys = [key for key in _due(desk, len(failed)) if key not in failed]
+        if not keys:
+            break
+        for key in keys if limit is None else keys[: limit - fired]:
+            try:
+                now_fired = desk.engine.command(lambda unit, key=key: _fire(desk, unit, key), by=None)
+            except Exception as error:  # one case must not hold up the others, whatever is wrong with it
+                log.exception("the rungs of clock %s could not be fired", key)
+                with desk.engine.transaction() as tx:
+                    tx.audit("rung.failed", f"clock:{key}", reason=str(error)[:500])
+                now_fired = 0
+            fired += now_fired
+            if not now_fired:
+                failed.add(key)
     return fired
+
+
+def _due(desk: Desk, besides: int) -> list[int]:
+    """Clocks with a due rung, the longest due first; a batch, and room for ``besides`` that this call has given up on."""
+    clock = tables.clock.c
+    chosen = select(clock.key).where(clock.state == RUNNING, clock.next_rung_at <= desk.engine.clock())
+    with desk.engine.reading() as conn:
+        return list(conn.execute(chosen.order_by(clock.next_rung_at, clock.key).limit(BATCH + besides)).scalars())
 
 
 def _fire(desk: Desk, unit: Any, clock_key: int) -> int:
     tx, clock = unit.tx, tables.clock.c
+    # Commands lock the instance before its clocks; a firing that may move the instance must do the same, or the two could wait
+    # for each other.
+    place = tx.execute(select(clock.instance_key, clock.ladder_id).where(clock.key == clock_key)).one()
+    ladder = desk.book(tx.conn).ladder(place.ladder_id)
+    if ladder is not None and any(rung.escalation_codes for rung in ladder.rungs) and unit.load(place.instance_key, skip_locked=True) is None:
+        return 0
     # Only who holds the row works on it; the state is asked again because it may have changed since it was listed.
     chosen = select(tables.clock).where(clock.key == clock_key, clock.state == RUNNING, clock.next_rung_at <= tx.now)
     row = tx.execute(chosen.with_for_update(skip_locked=True)).mappings().one_or_none()

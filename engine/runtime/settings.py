@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
+
+from engine.deadlines.calendar import OfficeHours
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class DeskSettings:
     """Every knob of the case desk.
 
     ``region``                    the 6-digit administrative code in case numbers (周口 411600).
+    ``office_hours``              the sessions of an office day, local times; ``None``: 08:30–12:00 and 14:30–17:30.
     ``lockout_failures``          failed sign-ins in a row after which an account is locked …
     ``lockout_minutes``           … and for how many minutes.
     ``upload_max_bytes``          largest attachment.
@@ -28,6 +31,7 @@ class DeskSettings:
     """
 
     region: str = "411600"
+    office_hours: tuple[tuple[time, time], ...] | None = None
     lockout_failures: int = 5
     lockout_minutes: int = 15
     upload_max_bytes: int = 50 * 1024 * 1024
@@ -40,6 +44,11 @@ class DeskSettings:
     outbox_channels: tuple[str, ...] = ()
     password_min_length: int = 10
     password_memory_kib: int = 65536
+
+    @property
+    def hours(self) -> OfficeHours | None:
+        """The office hours as the calendar wants them."""
+        return None if self.office_hours is None else OfficeHours(tuple(tuple(session) for session in self.office_hours))
 
     @property
     def acquirer_interval(self) -> timedelta:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.deadlines import WorkCalendar, seed_years
-from engine.deadlines.calendar import KINDS, OFFICIAL, PROVISIONAL
+from engine.deadlines.calendar import KINDS, OFFICIAL, PROVISIONAL, OfficeHours
 from engine.errors import ValidationFailed
 from engine.runtime import clocks
 from engine.runtime.casestate import carry_due_dates, trail_row
@@ -26,12 +26,13 @@ FIRST_YEAR, LAST_YEAR = 2020, 2026
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def load_calendar(conn: Connection) -> WorkCalendar:
-    """The calendar as the tables have it; years that are not there are worked out provisionally."""
+def load_calendar(conn: Connection, hours: OfficeHours | None = None) -> WorkCalendar:
+    """The calendar as the tables have it, with the office ``hours`` of the settings; missing years are worked out provisionally."""
     days = conn.execute(select(tables.calendar_day)).all()
     years = conn.execute(select(tables.calendar_year.c.year, tables.calendar_year.c.status))
     rows = ({"date": row.day, "kind": row.kind, "name": row.name, "source": row.source} for row in days)
-    return WorkCalendar.from_rows(rows, {row.year: row.status for row in years})
+    calendar = WorkCalendar.from_rows(rows, {row.year: row.status for row in years})
+    return calendar if hours is None else calendar.with_hours(hours)
 
 
 def seed_calendar(desk: Desk, first: int = FIRST_YEAR, last: int = LAST_YEAR) -> int:
@@ -60,7 +61,7 @@ def correct_calendar(
         words = T("Name at least one day, each with one of the kinds: %(kinds)s.", kinds=", ".join(KINDS))
         raise ValidationFailed(words, errors={"days": [words]})
     with desk.audited(by, address, role="admin") as tx:
-        calendar = load_calendar(tx.conn).with_days(days, name=name, source=notice)
+        calendar = load_calendar(tx.conn, desk.settings.hours).with_days(days, name=name, source=notice)
         numbers = sorted({day.year for day in days})
         for number in numbers:
             row = _year_row(calendar, number, notice, tx.now)
@@ -68,7 +69,7 @@ def correct_calendar(
             _put(tx, tables.calendar_year, ["year"], [row])
             _put(tx, tables.calendar_day, ["day"], [_day_row(row) for row in calendar.rows_for_year(number)])
         desk.forget_calendar()
-        moved = recompute(desk, tx, load_calendar(tx.conn), notice, by)
+        moved = recompute(desk, tx, load_calendar(tx.conn, desk.settings.hours), notice, by)
         tx.audit("calendar.correct", f"calendar:{numbers[0]}", years=numbers, days=len(days), notice=notice, moved=len(moved))
     desk.forget_calendar()
     return moved
