@@ -10,7 +10,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BANJIE := $(PYTHON) -m web.cli --config $(CONFIG)
 # Functions and errors whose first argument is a sentence for people.
-SENTENCES := T EngineError NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe
+SENTENCES := T EngineError NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe FeelError null nothing fail:2
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 .PHONY: help setup setup-dev assets run serve test bench lint messages clean

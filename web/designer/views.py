@@ -1,0 +1,171 @@
+"""The designer's room: what is deployed, check → publish, and a version with its findings."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import Any
+
+from flask import current_app, flash, g, redirect, render_template, request, send_file, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from lxml import etree
+
+from engine.errors import DeploymentRejected, NotFound, Problem, ValidationFailed
+from engine.runtime import administration
+from engine.runtime.deploy import READERS, examine
+from engine.words import T, Words
+from web import security
+from web.designer import blueprint, queries
+from web.designer.uploads import FILE_LIMIT, MEGABYTE, TOTAL_LIMIT, collect
+from web.i18n import say
+from web.people import requires
+
+KIND_WORDS: dict[str, Words] = {
+    "process": T("Process"), "procedure": T("Procedure sheet"), "form": T("Form"), "decision": T("Decision"), "rules": T("Deadline rules"),
+    "ladders": T("Ladders"),
+}  # fmt: skip
+SEVERITY_WORDS: dict[str, Words] = {"error": T("error"), "warning": T("warning")}
+
+
+def engine():
+    return current_app.extensions["engine"]
+
+
+@blueprint.get("/designer")
+@requires("design")
+def index():
+    """Everything deployed, with versions and running instances."""
+    g.room = "designer"
+    kind = request.args.get("kind", "")
+    with engine().reading() as conn:
+        listed = queries.definitions(conn)
+    numbers = {each: sum(1 for item in listed if item.kind == each) for each in KIND_WORDS}
+    if kind not in KIND_WORDS:
+        kind = ""
+    shown = sorted((item for item in listed if not kind or item.kind == kind), key=lambda item: (list(KIND_WORDS).index(item.kind), item.id))
+    return render_template("designer/index.html", listed=shown, kind=kind, numbers=numbers, kind_words=KIND_WORDS, total=len(listed))
+
+
+@blueprint.get("/designer/upload", endpoint="upload")
+@requires("design")
+def choose():
+    """The first step: choose files."""
+    g.room = "designer"
+    return _upload_page()
+
+
+def _upload_page(problem: str = "", status: int = 200):
+    limits = {"file_mb": FILE_LIMIT // MEGABYTE, "total_mb": TOTAL_LIMIT // MEGABYTE, "accept": ",".join([*sorted(READERS), ".zip"])}
+    return render_template("designer/upload.html", problem=problem, **limits), status
+
+
+@blueprint.post("/designer/check")
+@requires("design")
+def check():
+    """The second step: the findings, and, if no error is among them, the button that publishes exactly these files."""
+    g.room = "designer"
+    # A model may be larger than the attachment limit of a form: this page has its own, and says so in words.
+    request.max_content_length = TOTAL_LIMIT + MEGABYTE
+    uploads = request.files.getlist("files")
+    try:
+        files = collect(uploads)
+    except ValidationFailed as refused:
+        return _upload_page(say(refused.message), 422)
+    finally:
+        for upload in uploads:
+            upload.close()
+    found, problems = examine(files, engine().catalogue)
+    errors = sum(1 for problem in problems if problem.severity == "error")
+    ticket = "" if errors else administration.stage_files(engine().desk, files, by=g.person.login, address=security.address())
+    page = render_template(
+        "designer/check.html", files=files, found=[_judged(item) for item in found], problems=_sorted(problems), labels=_labels(files, found),
+        errors=errors, ticket=ticket, kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
+    )  # fmt: skip
+    return page, 422 if errors else 200
+
+
+def _judged(item: Any) -> dict[str, Any]:
+    """A definition of the checked files, and what publishing it means: a new version, or nothing new."""
+    current = engine().catalogue.find(item.kind, item.id)
+    return {"kind": item.kind, "id": item.id, "name": item.name, "file": item.file, "current": current.version if current else 0}
+
+
+def _sorted(problems: list[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (problem.severity != "error", problem.file, problem.line or 0))
+
+
+def _labels(files: dict[str, bytes], found: list[Any]) -> dict[tuple[str, str], str]:
+    """(file, element id) → the label people see in the drawing."""
+    labels: dict[tuple[str, str], str] = {}
+    # The same caution as the reader's: no entities, no network, and what does not parse has no labels.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
+    for file, data in files.items():
+        if PurePosixPath(file).suffix.lower() not in (".bpmn", ".dmn"):
+            continue
+        root = etree.fromstring(data, parser) if data.strip() else None
+        if root is None:
+            continue
+        for node in root.iter(etree.Element):
+            if node.get("id") and node.get("name"):
+                labels[file, node.get("id")] = " ".join(node.get("name").split())
+    return labels
+
+
+@blueprint.post("/designer/publish")
+@requires("design")
+def publish():
+    """The third step: deploy what was checked."""
+    g.room = "designer"
+    ticket = request.form.get("ticket", "")
+    files = administration.staged_files(engine().desk, ticket, by=g.person.login)
+    try:
+        deployment = engine().deploy(files, by=g.person.login, address=security.address())
+    except DeploymentRejected as rejected:
+        # Something else was deployed meanwhile and the same files no longer pass: show why.
+        page = render_template(
+            "designer/check.html", files=files, found=[], problems=_sorted(rejected.problems), labels=_labels(files, []),
+            errors=len(rejected.problems), ticket="", kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
+        )  # fmt: skip
+        return page, 422
+    administration.drop_staged(engine().desk, ticket, by=g.person.login, address=security.address())
+    new = sum(1 for item in deployment.definitions if item.new)
+    if new:
+        flash(ngettext("%(num)d new version published.", "%(num)d new versions published.", new), "success")
+    else:
+        flash(_("These files were published before; nothing changed."), "success")
+    return redirect(url_for("designer.index"))
+
+
+def _version(key: int):
+    with engine().reading() as conn:
+        row = queries.version(conn, key)
+        if row is None:
+            raise NotFound("There is no such version.")
+        return row, queries.versions_of(conn, row.kind, row.id)
+
+
+@blueprint.get("/designer/<int:key>")
+@requires("design")
+def version(key: int):
+    """One version: the diagram with the findings beside it, or the file's text."""
+    g.room = "designer"
+    row, versions = _version(key)
+    content = bytes(row.content)
+    _found, problems = examine({row.file: content}, engine().catalogue)
+    text = "" if row.kind == "process" else content.decode("utf-8", "replace")
+    return render_template(
+        "designer/version.html", row=row, versions=versions, problems=_sorted(problems), labels=_labels({row.file: content}, []), text=text,
+        kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
+    )  # fmt: skip
+
+
+@blueprint.get("/designer/<int:key>/file")
+@requires("design")
+def download(key: int):
+    """The file as it was deployed; with ``?show=1`` for the drawing, otherwise to be saved."""
+    row, _versions = _version(key)
+    path = PurePosixPath(row.file)
+    name = f"{path.stem}-v{row.version}{path.suffix}"
+    kind = "application/xml" if path.suffix.lower() in (".bpmn", ".dmn") else "text/plain"
+    return send_file(BytesIO(bytes(row.content)), mimetype=kind, as_attachment=request.args.get("show") != "1", download_name=name)

@@ -1,0 +1,65 @@
+"""The bell and the list behind it."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from flask import current_app, flash, g, redirect, render_template, request, url_for
+from flask_babel import ngettext
+
+from engine.runtime.notices import mark_read, unpacked
+from engine.words import T, Words
+from web import filters, security
+from web.i18n import say
+from web.notices import blueprint, queries
+
+KIND_WORDS: dict[str, Words] = {
+    "assigned": T("assigned"), "candidate": T("new in my section"), "urged": T("urged"), "rung": T("deadline"), "returned": T("returned"),
+    "replied": T("replied"), "notice": T("told"), "extended": T("extended"), "digest": T("daily summary"), "transferred": T("handed over"),
+    "alarm": T("alarm"),
+}  # fmt: skip
+"""Kind of a notification → the word in the first column; others show none."""
+
+
+def engine():
+    return current_app.extensions["engine"]
+
+
+@blueprint.get("/notices")
+def index():
+    """What was told to me, unread first."""
+    g.room = "notices"
+    number = request.args.get("page", "1")
+    number = max(1, int(number)) if number.isdecimal() and len(number) < 7 else 1
+    unread_only = request.args.get("unread") == "1"
+    with engine().reading() as conn:
+        rows, total = queries.page(conn, g.person.login, number, unread_only)
+    if not rows and number > 1:
+        return redirect(filters.with_query(page=None))
+    pages = max(1, ceil(total / queries.PAGE_SIZE))
+    texts = {row.key: say(unpacked(row.msgid, row.params)) for row in rows}
+    return render_template(
+        "notices/index.html", rows=rows, texts=texts, page=number, pages=pages, total=total, unread_only=unread_only, kind_words=KIND_WORDS
+    )
+
+
+@blueprint.get("/notices/bell")
+def bell():
+    """The number in the bell; empty for none."""
+    return str(g.person.unread or "")
+
+
+@blueprint.post("/notices/<int:key>/read")
+def read(key: int):
+    """Mark one as read and go to what it is about."""
+    mark_read(engine().desk, by=g.person.login, keys=[key])
+    return redirect(security.safe_next(request.form.get("next")) or url_for("notices.index"))
+
+
+@blueprint.post("/notices/read")
+def read_all():
+    """Mark all as read."""
+    count = mark_read(engine().desk, by=g.person.login)
+    if count:
+        flash(ngettext("%(num)d notice marked as read.", "%(num)d notices marked as read.", count), "success")
+    return redirect(url_for("notices.index"))
