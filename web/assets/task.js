@@ -203,6 +203,8 @@ function watchOutcomes(form, page, opinion, drafts, uploads, forgetTold) {
       return;
     }
     fill(page, { data: JSON.stringify(data), outcome: pressed?.dataset.outcome ?? '', opinion: opinion?.value ?? '' });
+    // Where nothing had to travel first we are still inside the first submit event, and the browser ignores a second one there.
+    await new Promise((resolve) => setTimeout(resolve));
     ready = true;
     page.requestSubmit(pressed ?? undefined);
     ready = false;

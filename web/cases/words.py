@@ -1,0 +1,30 @@
+"""Words for what stands in a case's trail and log."""
+
+from __future__ import annotations
+
+from engine.words import T, Words
+
+ACTIONS: dict[str, Words] = {
+    "start": T("opened the case"), "claim": T("claimed"), "unclaim": T("gave back"), "complete": T("handled"), "return": T("returned"),
+    "transfer": T("handed on"), "urge": T("urged"), "extend": T("extended a limit"), "extend_refused": T("extension refused"),
+    "explain": T("stated a reason"), "pause": T("limits paused"), "resume": T("limits go on"), "timer": T("time reached"),
+    "message": T("message received"), "signal": T("signal received"), "error": T("error handled"), "escalation": T("escalated"),
+    "event": T("event"), "rung": T("reminder sent"), "decision": T("decided by table"), "close": T("case closed"),
+}  # fmt: skip
+"""Action of a trail line → what it says."""
+
+LOG: dict[str, Words] = {
+    "task.claim": T("claimed a task"), "task.unclaim": T("gave a task back"), "task.transfer": T("handed a task on"), "task.assign": T("assigned a task"),
+    "case.urge": T("urged"), "case.action": T("sent a message to the case"), "case.extension_requested": T("asked for more time"),
+    "access.refused": T("was refused access"), "identity.withheld": T("was not shown confidential fields"), "clock.extend": T("extended a limit"),
+    "instance.cancel": T("cancelled the case"), "instance.suspend": T("suspended the case"), "instance.resume": T("resumed the case"),
+    "clock.unknown_rule": T("a deadline rule is missing"), "clock.unreadable_start": T("a limit's start could not be read"),
+    "clock.not_extended": T("a limit was not extended"), "rung.failed": T("a reminder failed"),
+}  # fmt: skip
+"""Action of an audit line → what it says; what has no word is shown by its name."""
+
+REASONS: dict[str, Words] = {"role": T("by role"), "assignee": T("as handler"), "starter": T("opened the case")}
+"""Why somebody was allowed to see confidential fields."""
+
+MARKS: dict[str, str] = {"complete": "is-done", "start": "is-done", "close": "is-done", "return": "is-returned"}
+"""Action of a trail line → its mark."""
