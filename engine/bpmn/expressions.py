@@ -14,7 +14,7 @@ from typing import Any
 from engine.feel import Expression, FeelError, compile_expression
 from engine.words import T, Words
 
-HOST_NAMES = ("add workdays", "workdays between", "section of")
+HOST_NAMES = ("add workdays", "workdays between", "section of", "name of")
 """Functions with spaces in their names that the host adds to FEEL."""
 
 _SIMPLE_NAME = re.compile(r"[^\W\d]\w*\Z")

@@ -38,6 +38,7 @@ class HostFunctions:
             "workdays between": self.workdays_between,
             "handler": self.handler,
             "section of": self.section_of,
+            "name of": self.name_of,
             "people": self.people,
             "extendable": self.extendable,
             "now": lambda: feel_time(self._tx.now, self._desk.zone),
@@ -116,6 +117,14 @@ class HostFunctions:
     def section_of(self, login: Any) -> str | None:
         """The section code of a person."""
         return self._desk.people.directory(self._tx.conn).section_of(login) if isinstance(login, str) else None
+
+    def name_of(self, login: Any) -> str | None:
+        """What people call a person: the name with the section, to choose from in a form; the login itself if it is unknown."""
+        if not isinstance(login, str):
+            return None
+        directory = self._desk.people.directory(self._tx.conn)
+        section = directory.section_of(login)
+        return login if section is None else f"{directory.name(login)}（{directory.section_name(section)}）"
 
     def people(self, group: Any) -> list[str]:
         """The logins of the active people of a group."""

@@ -118,7 +118,8 @@ def complete_task(
         desk.redeem(tx, token)
         task, case, has_draft, on_behalf_of = _open_task(desk, tx, task_key, by, revision)
         chosen, errors = checked_outcome(task["properties"], outcome, opinion)
-        form = desk.form(tx.conn, task["form_id"])
+        # A button that leaves the form aside stores none of it.
+        form = None if chosen is not None and chosen.unchecked else desk.form(tx.conn, task["form_id"])
         values, field_errors = desk.validated(
             tx, form, data, subject=f"task:{task_key}", context=task_context(note.unit, task), case_key=task["root_key"]
         )

@@ -14,12 +14,16 @@ DEFAULT_VARIABLE = "outcome"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One button.  ``confirm`` is the sentence that names the consequence of an irreversible one, asked once."""
+    """One button.  ``confirm`` is the sentence that names the consequence of an irreversible one, asked once.
+
+    An ``unchecked`` one leaves the form aside: who sends a case back need not fill in what he sends it back for.
+    """
 
     value: str
     label: str
     opinion_required: bool = False
     confirm: str | None = None
+    unchecked: bool = False
 
 
 def _pairs(text: Any) -> list[tuple[str, str]]:
@@ -35,8 +39,9 @@ def outcomes(properties: Mapping[str, Any]) -> tuple[Outcome, ...]:
     """The buttons in their order; none for a task that is simply finished."""
     needing = {value.strip() for value in str(properties.get("outcomes.opinion") or "").split(",")}
     confirming = dict(_pairs(properties.get("outcomes.confirm")))
+    unchecked = {value.strip() for value in str(properties.get("outcomes.unchecked") or "").split(",")}
     return tuple(
-        Outcome(value, label, "*" in needing or value in needing, confirming.get(value))
+        Outcome(value, label, "*" in needing or value in needing, confirming.get(value), value in unchecked)
         for value, label in _pairs(properties.get("outcomes"))
     )
 

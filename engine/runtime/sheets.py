@@ -14,13 +14,13 @@ from typing import Any
 
 import yaml
 
+from engine.bpmn.expressions import HOST_NAMES
 from engine.errors import Problem
 from engine.feel import Expression, FeelError, compile_expression
 from engine.words import T, Words
 
 NUMBER_PARTS = ("region", "code", "date", "serial")
 HEADER_KEYS = ("applicant", "county", "urgency", "source", "section", "received_at")
-HOST_NAMES = ("add workdays", "workdays between", "section of")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from engine.bpmn.reader import read_bpmn
 from engine.bpmn.validation import check
 from engine.feel import compile_expression
 
-HOST_FUNCTIONS = ("add workdays", "workdays between", "section of")
+HOST_FUNCTIONS = ("add workdays", "workdays between", "section of", "name of")
 ROLES = {
     "enterprise", "citizen", "county_clerk", "county_leader", "clerk", "section_chief", "vice_director", "director", "party_group", "office", "legal",
     "hr_discipline", "window", "hotline_clerk", "supervisor", "expert", "inspector", "reviewer", "admin", "designer", "auditor",
@@ -23,7 +23,7 @@ SECTIONS = {
 }  # fmt: skip
 PROPERTIES = {
     "deadline", "deadline.start", "ladder", "clock.start", "clock.start.from", "clock.stop", "clock.pause", "clock.extend", "clock.extend.by",
-    "clock.extend.reason", "outcomes", "outcome.variable", "outcomes.opinion", "outcomes.confirm", "exclude", "status", "result", "accepted", "notify",
+    "clock.extend.reason", "outcomes", "outcome.variable", "outcomes.opinion", "outcomes.confirm", "outcomes.unchecked", "exclude", "status", "result", "accepted", "notify",
     "notify.text", "document", "extendable",
 }  # fmt: skip
 SHARED = ("sub_correction", "sub_extension", "sub_countersign", "sub_reply_visit")

@@ -10,7 +10,7 @@ from engine.runtime.sheets import parse_sheet
 
 ROOT = Path(__file__).resolve().parents[2]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-HOST_FUNCTIONS = ("add workdays", "workdays between", "section of")
+HOST_FUNCTIONS = ("add workdays", "workdays between", "section of", "name of")
 SHARED = ("sub_correction", "sub_extension", "sub_countersign", "sub_reply_visit")
 
 
