@@ -83,6 +83,15 @@ class Form:
         value = self._schema.get("id")
         return value if isinstance(value, str) else ""
 
+    @property
+    def title(self) -> str:
+        """What people call the form: the heading of its first text, else its id."""
+        for component in self._schema.get("components") or []:
+            text = component.get("text") if isinstance(component, dict) else None
+            if isinstance(text, str) and text.lstrip().startswith("#"):
+                return text.lstrip().splitlines()[0].lstrip("# ").strip() or self.id
+        return self.id
+
     def check(self) -> list[Problem]:
         """Everything that is wrong with the form; empty when it can be deployed without a remark."""
         return list(self._problems)

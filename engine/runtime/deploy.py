@@ -66,7 +66,7 @@ def _form(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
         return [], problems
     if not form.id:
         return [], [Problem(file, None, None, "form.no-id", T("The form %(file)s has no id. Give it one, so that tasks can name it.", file=file))]
-    return [Found("form", form.id, form.id, file, form)], problems
+    return [Found("form", form.id, form.title, file, form)], problems
 
 
 def _yaml(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:

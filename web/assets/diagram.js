@@ -11,6 +11,9 @@ import { translateModule, words } from './lib/words.js';
 /** Later ones win where an element is in several lists: what is current matters more than that it was done before. */
 const markers = { done: 'is-done', returned: 'is-returned', current: 'is-current' };
 
+/** Below this zoom the names of the steps cannot be read. */
+const READABLE = 0.6;
+
 async function draw(place) {
   const about = pageData(place.dataset.diagram);
   const response = await fetch(about.url, { credentials: 'same-origin' });
@@ -38,10 +41,26 @@ async function draw(place) {
       overlays.add(id, { position: { bottom: 10, left: 0 }, html: badge(`diagram__heat diagram__heat--${level}`, text, text) });
     }
   }
+  showCurrent(about, known, canvas);
   watchTrail(place, viewer);
   watchZoom(place, canvas);
   place.removeAttribute('aria-busy');
   place.dataset.drawn = 'yes';
+}
+
+/** The whole of a wide procedure is too small to read: then the drawing opens on the step the case stands on. */
+function showCurrent(about, known, canvas) {
+  const step = (about.current ?? []).map((id) => known.get(id)).find(Boolean);
+  if (!step || canvas.zoom() >= READABLE) {
+    return;
+  }
+  const { width, height } = canvas.viewbox().outer;
+  canvas.viewbox({
+    x: step.x + step.width / 2 - width / READABLE / 2,
+    y: step.y + step.height / 2 - height / READABLE / 2,
+    width: width / READABLE,
+    height: height / READABLE,
+  });
 }
 
 function badge(className, text, title) {
