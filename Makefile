@@ -13,7 +13,7 @@ BANJIE := $(PYTHON) -m web.cli --config $(CONFIG)
 SENTENCES := T EngineError NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe FeelError null nothing fail:2
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev assets run serve test bench lint messages clean
+.PHONY: help setup setup-dev assets run serve test bench lint messages screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +31,13 @@ $(PYTHON):
 $(VENV)/.installed: requirements.lock | $(PYTHON)
 	@echo "setup: installing packages"
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock requirements.lock | $(PYTHON)
 	@echo "setup: installing packages and the tools of development"
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.installed $@
 
 assets: setup ## bundle what the browser needs
@@ -64,6 +66,9 @@ messages: setup-dev ## collect the sentences for translators into web/locale
 	  if [ -e $$file ]; then $(VENV)/bin/pybabel update --no-wrap --ignore-obsolete --no-fuzzy-matching --input-file var/messages.pot --output-file $$file --locale zh; \
 	  else mkdir -p $$(dirname $$file) && $(VENV)/bin/pybabel init --no-wrap --input-file var/messages.pot --output-file $$file --locale zh; fi; \
 	done
+
+screenshots: setup-dev assets ## take the pictures of the README from the running desk
+	@$(PYTHON) scripts/screenshots.py
 
 clean: ## remove what can be made again (not var/, where the data is)
 	rm -rf $(VENV) web/assets/node_modules web/static/build .pytest_cache .ruff_cache .hypothesis

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import wraps
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import click
 
 from engine.errors import DeploymentRejected, EngineError, ValidationFailed
 from engine.words import T, Words, translate
+from web import program_version
 from web.config import Settings, load_settings, with_secret
 
 MODEL_FILES = (".bpmn", ".dmn", ".form", ".yaml")
@@ -283,17 +283,6 @@ def make_ready(session: Session, engine: Any) -> None:
 def show_version() -> None:
     """Print the version."""
     click.echo(f"banjie {program_version()}")
-
-
-def program_version() -> str:
-    """The installed version, or the one in ``pyproject.toml`` when run from a checkout."""
-    import tomllib
-
-    try:
-        return version("banjie")
-    except PackageNotFoundError:
-        project = Path(__file__).parents[1] / "pyproject.toml"
-        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
 
 
 if __name__ == "__main__":

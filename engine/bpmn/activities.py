@@ -6,26 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.bpmn.elements import ElementFailure, EventDefinition, FlowNode
+from engine.bpmn.events import send_message
 from engine.bpmn.expressions import ModelValue
-from engine.bpmn.variables import assign, assign_path, plain, visible
+from engine.bpmn.variables import assign, map_inputs, plain, visible
 from engine.words import T
 
 if TYPE_CHECKING:
     from engine.bpmn.execution import Execution, Token
 
 
-def map_inputs(node: FlowNode, token: Token) -> None:
-    """Evaluate the input mappings into variables local to ``token``; later ones see earlier ones."""
-    view = token.execution.view(token)
-    for mapping in node.inputs_:
-        assign_path(token.data, mapping.target, plain(mapping.source.evaluate(view)))
-
-
 class Activity(FlowNode):
     """Base of all activities: input mappings, then boundary events, then the work."""
 
     def _run(self, token: Token) -> bool | None:
-        map_inputs(self, token)
+        map_inputs(token)
         token.execution.activated(token)
         for event in self.boundaries:
             token.execution.arm(token, event)
@@ -101,8 +95,6 @@ class SendTask(JobTask):
 
     def execute(self, token: Token) -> bool | None:
         if self.job_type is None and self.definition.kind == "message":
-            from engine.bpmn.events import send_message
-
             send_message(self, token)
             return True
         return super().execute(token)

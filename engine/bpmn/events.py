@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from SpiffWorkflow.util.task import TaskState
 
 from engine.bpmn.elements import ElementFailure, EventDefinition, FlowNode
-from engine.bpmn.variables import visible
+from engine.bpmn.execution import correlation_text
+from engine.bpmn.variables import map_inputs, visible
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -105,8 +106,6 @@ def throw(event: Event, token: Token) -> bool | None:
 
 def send_message(node: FlowNode, token: Token) -> None:
     """Publish the message of ``node`` with the variables of its input mappings, or all visible ones."""
-    from engine.bpmn.execution import correlation_text
-
     definition: EventDefinition = node.definition
     view = token.execution.view(token)
     key = definition.correlation_key.evaluate(view) if definition.correlation_key is not None else ""
@@ -115,10 +114,8 @@ def send_message(node: FlowNode, token: Token) -> None:
 
 def event_variables(node: FlowNode, token: Token) -> dict[str, Any]:
     """What a thrown event carries: its input mappings if it has any, else everything visible."""
-    from engine.bpmn.activities import map_inputs
-
     if node.inputs_:
-        map_inputs(node, token)
+        map_inputs(token)
         return dict(token.data)
     return visible(token)
 

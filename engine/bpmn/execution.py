@@ -16,12 +16,15 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from engine.bpmn.elements import ElementFailure, EventDefinition, Flow, FlowNode
-from engine.bpmn.variables import ScopeView, assign, assign_path, plain, visible
+from engine.bpmn.variables import ScopeView, Unstorable, assign, assign_path, plain, visible
 from engine.feel import FeelError
 from engine.words import T
 
 MAX_STEPS = 100_000
 """Elements run within one command; beyond it a loop without a wait state is assumed and an incident raised."""
+
+MAX_NAME = 255
+"""Characters of an id, of a message's or signal's name, of a group and of a correlation key, as the tables keep them."""
 
 
 class Host(Protocol):
@@ -179,6 +182,9 @@ class Execution(BpmnWorkflow):
             action()
         except ElementFailure as failure:
             self.fail(token, failure)
+        except Unstorable as error:
+            failure = T("“%(label)s” gives a value that cannot be kept: %(reason)s.", label=token.task_spec.label, reason=str(error))
+            self.fail(token, ElementFailure("VALUE_ERROR", failure))
         except FeelError as error:
             # An expression that exceeds its bounds must not take the command, and with it the user's work, down.
             self.fail(token, ElementFailure("EXPRESSION_ERROR", T("“%(label)s”: %(reason)s", label=token.task_spec.label, reason=error.message)))
@@ -330,6 +336,11 @@ class Execution(BpmnWorkflow):
                             label=event.label,
                         ),
                     )
+            if max(len(str(name)), len(correlation_key)) > MAX_NAME:
+                raise ElementFailure(
+                    "CORRELATION_ERROR",
+                    T("The name or correlation key of “%(label)s” is longer than %(limit)d characters.", label=event.label, limit=MAX_NAME),
+                )
             self.host.open_subscription(owner, event, definition.kind, str(name), correlation_key)
         owner.armed = True
 

@@ -47,6 +47,9 @@ ALLOWED_EVENTS = {
 }
 """Event definitions this release executes, by position; others are refused at deployment, never ignored."""
 
+MAX_ID = 255
+"""Characters of an id, as the tables keep it."""
+
 UNSUPPORTED_PARTS = ("standardLoopCharacteristics",)
 UNSUPPORTED = ("complexGateway", "transaction", "adHocSubProcess")
 
@@ -588,6 +591,9 @@ class Reader(BpmnParser):
             id = element.get("id") if isinstance(element.tag, str) else None
             if id is None or not element.tag.startswith(f"{{{BPMN}}}"):
                 continue
+            if len(id) > MAX_ID:
+                message = T("The id “%(id)s…” has more than %(limit)d characters. Give the element a shorter id.", id=id[:40], limit=MAX_ID)
+                self.report(element.sourceline, id[:MAX_ID], "bpmn.long-id", message)
             if id in self.by_id:
                 self.report(
                     element.sourceline,

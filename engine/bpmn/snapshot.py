@@ -14,9 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from engine.bpmn.execution import Execution, Host, Token
+from engine.bpmn.variables import DECIMAL_MARK as _DECIMAL
 from engine.errors import InvalidState
-
-_DECIMAL = "$decimal"
 
 
 def dump(execution: Execution) -> str:

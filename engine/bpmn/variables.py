@@ -72,23 +72,68 @@ def assign_path(target: dict[str, Any], path: str, value: Any) -> None:
     target[head] = inner
 
 
-def plain(value: Any) -> Any:
+class Unstorable(TypeError):
+    """A value that no variable can hold; ``str()`` says why."""
+
+
+MAX_DEPTH = 100
+"""How deep lists and contexts may be nested in a variable."""
+
+MAX_BITS = 4096
+"""Bits of the largest whole number; JSON readers stop at about 4,300 digits."""
+
+DECIMAL_MARK = "$decimal"
+"""How a snapshot marks an exact number; as a key of a context it would be taken for one."""
+
+
+def map_inputs(token: Token) -> None:
+    """Evaluate the input mappings of the token's element into variables local to it; later ones see earlier ones."""
+    view = token.execution.view(token)
+    for mapping in token.task_spec.inputs_:
+        assign_path(token.data, mapping.target, plain(mapping.source.evaluate(view)))
+
+
+def plain(value: Any, _depth: int = 0) -> Any:
     """A variable's value: JSON types only, as the dialect demands.
 
-    Accepts what FEEL yields and what Python callers give (dates become their ISO text).  Raises ``TypeError`` for a value
-    that has no JSON form.
+    Accepts what FEEL yields and what Python callers give (dates become their ISO text).  Raises :class:`Unstorable` for a value
+    that has no JSON form, or none that both databases can keep.
     """
-    if value is None or isinstance(value, (bool, str, int)):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise Unstorable("the number has too many digits")
         return value
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
-            raise TypeError(f"{value!r} is no JSON number")
+            raise Unstorable(f"{value!r} is no JSON number")
         return value
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+    if isinstance(value, Mapping | list | tuple):
+        if _depth >= MAX_DEPTH:
+            raise Unstorable(f"it is nested more than {MAX_DEPTH} levels deep")
+        if isinstance(value, Mapping):
+            if DECIMAL_MARK in value:
+                raise Unstorable(f"“{DECIMAL_MARK}” cannot be a name in it")
+            return {_text(str(name)): plain(item, _depth + 1) for name, item in value.items()}
+        return [plain(item, _depth + 1) for item in value]
+    if isinstance(value, Decimal) and not (value.is_finite() and -1000 < value.adjusted() < 1000):
+        raise Unstorable("the number is too large or too small" if value.is_finite() else f"{value} is no JSON number")
     if isinstance(value, (Decimal, datetime, date, time)) or type(value).__module__.startswith("engine.feel"):
         # Where no variable called “number” is set, the name means the built-in function; as a value that is nothing.
         return None if kind_of(value) == "function" else to_json(value)
-    raise TypeError(f"a variable cannot hold a {type(value).__name__}")
+    raise Unstorable(f"a variable cannot hold a {type(value).__name__}")
+
+
+def _text(value: str) -> str:
+    """``value``, if both databases can keep it: valid Unicode without the character NUL."""
+    if "\x00" in value:
+        raise Unstorable("the text holds the character NUL")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise Unstorable("the text is not valid Unicode") from error
+    return value

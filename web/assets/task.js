@@ -196,7 +196,7 @@ function watchOutcomes(form, page, opinion, drafts, uploads, forgetTold) {
       return;
     }
     setBusy(page, true);
-    const safe = (await uploads.arrived()) && (!drafts || (await drafts.save()));
+    const safe = (await uploads.arrived()) && (!drafts || (await drafts.save()) || drafts.overtaken);
     setBusy(page, false);
     if (!safe) {
       toast(words('Not sent yet. Nothing is lost; please try again.'), { kind: 'error' });

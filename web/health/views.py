@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 
 from flask import current_app, jsonify
 from sqlalchemy import text
 
-from web import scheduler
+from web import program_version, scheduler
 from web.health import blueprint
 from web.security import public
 
 ASLEEP_AFTER = 5
 """An acquirer that has missed this many wakes is taken to be dead."""
-
-
-def package_version() -> str:
-    try:
-        return version("banjie")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @blueprint.get("/healthz")
@@ -29,7 +21,7 @@ def show():
     """200 when this node can do its work, 503 when it cannot; says nothing that a stranger may not know."""
     database = _database_answers()
     acquirer = current_app.extensions.get(scheduler.EXTENSION)
-    body = {"version": package_version(), "database": "ok" if database else "unreachable", "acquirer": None}
+    body = {"version": program_version(), "database": "ok" if database else "unreachable", "acquirer": None}
     healthy = database
     if acquirer is not None:
         last = acquirer.last

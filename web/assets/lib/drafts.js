@@ -22,6 +22,8 @@ export class Drafts {
     this.show = show;
     this.timer = null;
     this.dirty = false;
+    /** Whether the task went on without us: then only the server's answer to the form itself says who did what, and when. */
+    this.overtaken = false;
   }
 
   /** What this browser kept because the server never got it, or `null`. */
@@ -88,6 +90,7 @@ export class Drafts {
       return (await signInAgain()) ? this.save() : false;
     }
     if (error.status === 409) {
+      this.overtaken = true;
       this.show(error.body.message ?? words('Somebody else has changed this task; reload the page'));
       return false;
     }

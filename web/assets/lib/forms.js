@@ -15,7 +15,8 @@ if (isChinese()) {
  * server already has: form-js would otherwise empty a field whose files this browser has never seen.
  */
 export async function showForm(container, { schema, data = {}, readonly = false, files = {} }) {
-  const form = new Form({ additionalModules: [translateModule] });
+  // Without debouncing: form-js reads a delayed value from the page, and what was typed is gone if another field redraws the form meanwhile.
+  const form = new Form({ additionalModules: [translateModule], debounce: false });
   form.setProperty('readOnly', readonly);
   await form.importSchema(schema, data ?? {});
   const registry = form.get('fileRegistry');
