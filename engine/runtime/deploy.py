@@ -24,6 +24,7 @@ from engine.deadlines.rules import load_rules
 from engine.dmn import check_dmn, parse_dmn
 from engine.errors import DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form
+from engine.runtime.live import MAX_LABEL
 from engine.runtime.sheets import parse_sheet, unresolved
 from engine.runtime.types import DeployedDefinition, Deployment
 from engine.store import tables
@@ -243,7 +244,7 @@ def _store(
                 "kind": item.kind,
                 "id": item.id,
                 "version": latest.version + 1 if latest else 1,
-                "name": item.name,
+                "name": item.name[:MAX_LABEL],
                 "checksum": checksums[item.file],
                 "deployment_key": key,
                 "resource_key": resource_key,

@@ -1,11 +1,12 @@
-"""Due timers: found by a query, claimed by a unique insert, fired exactly once (design.md §1.5)."""
+"""Due timers: found by a query, claimed by a unique insert, fired exactly once (design.md §1.5); messages that still have to meet
+their receivers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.bpmn.timers import next_due
@@ -106,6 +107,39 @@ def _advance(tx: Transaction, row: Any) -> None:
         return
     left = row["repeats"] - 1 if row["repeats"] > 0 else row["repeats"]
     tx.execute(update(timer).where(timer.c.key == row["key"]).values(due_at=following, occurrence=row["occurrence"] + 1, repeats=left))
+
+
+def deliver_kept_messages(engine: Engine, limit: int | None) -> int:
+    """Hand kept messages to instances that wait for them; gives how many were handed out.
+
+    A message is kept when nobody waits, and a subscription that opens looks for kept messages; when both happen in two
+    transactions at once, neither sees the other.  The same holds for an instance that was suspended when the message came.
+    """
+    with engine.reading() as conn:
+        keys = conn.execute(_kept(engine.clock()).limit(BATCH if limit is None else min(BATCH, limit))).scalars().all()
+    return sum(engine.command(lambda unit, key=key: _deliver_in(unit, key), by=None) for key in keys)
+
+
+def _kept(now: datetime) -> Select[tuple[int]]:
+    message, subscription, instance = tables.message, tables.subscription, tables.instance
+    waits = exists().where(
+        subscription.c.kind == "message",
+        subscription.c.name == message.c.name,
+        or_(subscription.c.correlation_key == message.c.correlation_key, subscription.c.correlation_key == ""),
+        instance.c.key == subscription.c.instance_key,
+        instance.c.state == "ACTIVE",
+    )
+    return select(message.c.key).where(message.c.expires_at > now, waits).order_by(message.c.key)
+
+
+def _deliver_in(unit: Unit, key: int) -> bool:
+    message, tx = tables.message, unit.tx
+    locked = select(message).where(message.c.key == key, message.c.expires_at > tx.now).with_for_update(skip_locked=True)
+    row = tx.execute(locked).mappings().one_or_none()
+    if row is None or not unit.correlate(row["name"], row["correlation_key"], row["variables"], starts=False):
+        return False
+    tx.execute(delete(message).where(message.c.key == key))
+    return True
 
 
 def next_timer(conn: Connection) -> datetime | None:

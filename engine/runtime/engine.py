@@ -241,10 +241,13 @@ class Engine:
     # --- due work and evaluation -----------------------------------------------------------------------------------------
 
     def run_due(self, limit: int | None = None) -> int:
-        """Run everything due at the clock: timers, then deadline rungs; gives how many rows were run."""
+        """Run everything due at the clock: timers, kept messages, then deadline rungs; gives how many rows were run."""
         done = due.run_due_timers(self, limit)
-        left = None if limit is None else limit - done
-        return done + (self.desk.run_due(left) if left is None or left > 0 else 0)
+        for run in (due.deliver_kept_messages, lambda engine, left: engine.desk.run_due(left)):
+            left = None if limit is None else limit - done
+            if left is None or left > 0:
+                done += run(self, left)
+        return done
 
     def evaluate(self, expression: str, context: Mapping[str, Any] | None = None) -> Any:
         """Evaluate FEEL (a leading ``=`` is allowed); gives a JSON value.  ``now()`` and ``today()`` read the engine's clock."""

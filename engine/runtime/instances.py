@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
 
+from engine.bpmn.execution import MAX_NAME
 from engine.bpmn.snapshot import variables_of
-from engine.errors import InvalidState, NotFound
+from engine.errors import InvalidState, NotFound, ValidationFailed
 from engine.runtime.live import Live
 from engine.runtime.types import Instance
-from engine.runtime.unit import Unit
+from engine.runtime.unit import Unit, checked_variables
 from engine.store import tables
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ def start(
     unit: Unit, process_id: str, variables: Mapping[str, Any] | None, version: int | None, business_key: str | None
 ) -> Callable[[], Instance]:
     """Start an instance.  Raises :class:`NotFound` when the process or version is not deployed."""
+    if business_key is not None:
+        checked_variables({"business_key": business_key})
+        if len(business_key) > MAX_NAME:
+            raise ValidationFailed("“%(name)s” is longer than %(limit)d characters.", name="business_key", limit=MAX_NAME)
     definition = unit.engine.definition("process", process_id, version, conn=unit.tx.conn)
     return later(unit.start(definition, variables or {}, business_key=business_key))
 

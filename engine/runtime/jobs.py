@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 
 from engine.bpmn.variables import visible
 from engine.errors import InvalidState, NotFound
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def activate(engine: Engine, type: str, worker: str, timeout: timedelta, max_jobs: int) -> list[Job]:
     """Lease up to ``max_jobs`` jobs of ``type`` to ``worker`` for ``timeout``; a lease that ran out is given again."""
-    job = tables.job
+    job, instance = tables.job, tables.instance
+    # A worker must not do what it may not report: nothing of a suspended case is handed out.
+    going_on = exists().where(instance.c.key == job.c.instance_key, instance.c.state == "ACTIVE")
 
     def lease(unit: Unit) -> list[Job]:
         tx = unit.tx
@@ -33,6 +35,7 @@ def activate(engine: Engine, type: str, worker: str, timeout: timedelta, max_job
                 job.c.retries > 0,
                 job.c.available_at <= tx.now,
                 or_(job.c.leased_until.is_(None), job.c.leased_until <= tx.now),
+                or_(job.c.instance_key.is_(None), going_on),
             )
             .order_by(job.c.available_at, job.c.key)
             .limit(max_jobs)

@@ -7,19 +7,26 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.bpmn import activities
-from engine.bpmn.elements import EventDefinition, FlowNode
-from engine.bpmn.execution import Execution, Token, awaited
+from engine.bpmn.elements import ElementFailure, EventDefinition, FlowNode
+from engine.bpmn.execution import MAX_NAME, Execution, Token, awaited
 from engine.bpmn.timers import first_due
 from engine.bpmn.variables import plain
 from engine.runtime.effects import ActivityEvent
 from engine.store import tables
 from engine.store.types import new_key
+from engine.words import T
 
 if TYPE_CHECKING:
     from engine.runtime.unit import Unit
 
 DEFAULT_PRIORITY = 50
 """Of a user task without ``zeebe:priorityDefinition``, as the dialect says (0–100)."""
+
+MAX_LABEL = 500
+"""Characters of an element's name that are kept in rows."""
+
+MAX_LOGIN = 100
+"""Characters of a login."""
 
 
 class Live:
@@ -53,7 +60,7 @@ class Live:
             "root_key": self.row["root_key"],
             "element_id": spec.bpmn_id,
             "element_type": spec.element_type,
-            "name": spec.bpmn_name,
+            "name": spec.bpmn_name and spec.bpmn_name[:MAX_LABEL],
             "state": "ACTIVE",
             "started_at": self.now(),
             "ended_at": None,
@@ -97,6 +104,13 @@ class Live:
         properties = self.execution.properties(token)
         read = lambda value: None if value is None else plain(value.evaluate(view))  # noqa: E731
         assignee = read(spec.assignee)
+        groups, users = names(read(spec.candidate_groups)), names(read(spec.candidate_users))
+        for given, limit in (([str(assignee or "")], MAX_LOGIN), ([*groups, *users], MAX_NAME)):
+            if any(len(name) > limit for name in given):
+                raise ElementFailure(
+                    "ASSIGNMENT_ERROR",
+                    T("The assignment of “%(label)s” gives a name of more than %(limit)d characters.", label=spec.label, limit=limit),
+                )
         row = {
             "key": new_key(),
             "instance_key": self.key,
@@ -105,10 +119,10 @@ class Live:
             "definition_key": self.row["definition_key"],
             "element_id": spec.bpmn_id,
             "token": token.id,
-            "name": spec.label,
+            "name": spec.label[:MAX_LABEL],
             "assignee": str(assignee) if assignee not in (None, "") else None,
-            "candidate_groups": names(read(spec.candidate_groups)),
-            "candidate_users": names(read(spec.candidate_users)),
+            "candidate_groups": groups,
+            "candidate_users": users,
             "excluded": names(properties.get("exclude")),
             "form_id": read(spec.form_id),
             "properties": dict(properties),

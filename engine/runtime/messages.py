@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from engine.bpmn.execution import MAX_NAME
 from engine.errors import Conflict, NotFound, ValidationFailed
 from engine.runtime import tasks
 from engine.runtime.jobs import open_job
@@ -28,6 +29,7 @@ def publish(
     """Correlate a message, or keep it for ``time_to_live`` when nobody waits for it; gives the number of receivers."""
     if not name:
         raise ValidationFailed("A message needs a name.")
+    check_names(name=name, correlation_key=str(correlation_key), message_id=message_id or "")
     values, now, message = checked_variables(variables), unit.tx.now, tables.message
     if time_to_live > timedelta(0):
         unit.tx.execute(delete(message).where(message.c.expires_at <= now, message.c.name == name))
@@ -60,10 +62,19 @@ def publish(
     return receivers
 
 
+def check_names(**texts: str) -> None:
+    """Refuse a name or key that is too long or that a database cannot keep.  Raises :class:`ValidationFailed`."""
+    checked_variables(texts)
+    for name, text in texts.items():
+        if len(text) > MAX_NAME:
+            raise ValidationFailed("“%(name)s” is longer than %(limit)d characters.", name=name, limit=MAX_NAME)
+
+
 def broadcast(unit: Unit, name: str, variables: Mapping[str, Any] | None) -> int:
     """Hand a signal to all who wait for it."""
     if not name:
         raise ValidationFailed("A signal needs a name.")
+    check_names(name=name)
     return unit.broadcast(name, checked_variables(variables))
 
 

@@ -517,6 +517,7 @@ def checked_variables(variables: Mapping[str, Any] | None) -> dict[str, Any]:
         if not isinstance(name, str) or not name:
             raise ValidationFailed("A variable needs a name; got %(name)s.", name=repr(name))
         try:
+            plain(name)
             checked[name] = plain(value)
         except TypeError as error:
             message = T("“%(name)s” cannot be stored: %(reason)s.", name=name, reason=str(error))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from engine.errors import EngineError
@@ -17,6 +21,18 @@ from engine.store.types import memory_name
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for another one."""
+
+
+def document(value: Any) -> str:
+    """A JSON column's text.  Exact numbers become the nearest floating-point number: a document is shown and searched, not
+    calculated with (variables, which are, lie in the snapshot)."""
+    return json.dumps(value, ensure_ascii=False, default=_nearest)
+
+
+def _nearest(value: Any) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"a document cannot hold a {type(value).__name__}")
 
 
 class _Current(threading.local):
@@ -40,15 +56,26 @@ class Database:
         self._current = _Current()
         if self._alone:
             self.name = memory_name()
-            self.sa = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            self.sa = create_engine("sqlite://", json_serializer=document, poolclass=StaticPool, connect_args={"check_same_thread": False})
         elif self.is_sqlite:
             self.name = parsed.database
             self._check_folder(Path(parsed.database))
-            self.sa = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+            self.sa = create_engine(
+                parsed,
+                json_serializer=document,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+            )
         else:
             self.name = parsed.render_as_string(hide_password=True)
             self.sa = create_engine(
-                parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, isolation_level="READ COMMITTED"
+                parsed,
+                json_serializer=document,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=False,
+                isolation_level="READ COMMITTED",
             )
         if self.is_sqlite:
             self._teach_sqlite()
@@ -127,8 +154,14 @@ class Database:
         self.sa.dispose()
 
 
+_SAME_KEY = re.compile(r'"pk_\w+"|constraint failed: \w+\.key\b')
+
+
 def is_transient(error: Exception) -> bool:
-    """Whether repeating the command can help: a deadlock, a serialisation failure or a busy SQLite."""
+    """Whether repeating the command can help: a deadlock, a serialisation failure, a busy SQLite, or a key that another node
+    has made in the same millisecond (:class:`engine.store.types.KeyMaker`)."""
+    if isinstance(error, IntegrityError):
+        return bool(_SAME_KEY.search(str(error.orig)))
     if not isinstance(error, OperationalError):
         return False
     state = getattr(error.orig, "sqlstate", None)

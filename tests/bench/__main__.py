@@ -1,0 +1,24 @@
+"""``python -m tests.bench``: the figures of this installation, side by side in one run."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import tempfile
+from pathlib import Path
+
+from tests.bench import core, http
+
+
+def main() -> None:
+    logging.disable(logging.WARNING)
+    print(f"Banjie on {platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}")
+    print("Medians of interleaved repetitions; compare the ratios, not the milliseconds, with those of another machine.\n")
+    with tempfile.TemporaryDirectory(prefix="banjie-bench-") as folder:
+        core.run(Path(folder))
+        print()
+        http.run(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
