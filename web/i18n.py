@@ -1,7 +1,7 @@
 """Languages of the interface: which one a request speaks, and where its sentences come from.
 
-Message ids are English sentences.  The catalogues are ``locale/LANGUAGE/LC_MESSAGES/messages.po`` and, beside them,
-``locale/LANGUAGE_parts/*.po``; they are read as they are, so that a new sentence needs no compilation step to be seen.
+Message ids are English sentences.  The catalogues are ``locale/LANGUAGE/LC_MESSAGES/messages.po``; they are read as they are, so
+that a new sentence needs no compilation step to be seen.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ def choose_language() -> str:
     return request.accept_languages.best_match(list(LANGUAGES), DEFAULT_LANGUAGE)
 
 
-def catalogue_files(language: str) -> list[Path]:
-    """The ``.po`` files of ``language``; later ones win where two translate the same sentence."""
-    main = LOCALES / language / "LC_MESSAGES" / "messages.po"
-    return [*sorted((LOCALES / f"{language}_parts").glob("*.po")), *([main] if main.exists() else [])]
+def catalogue_file(language: str) -> Path:
+    """The ``.po`` file of ``language``."""
+    return LOCALES / language / "LC_MESSAGES" / "messages.po"
 
 
 class Catalogues(Domain):
@@ -51,17 +50,15 @@ class Catalogues(Domain):
 
 
 def read_catalogues(language: str) -> Translations:
-    """All sentences of ``language`` in one object; without files, the English message ids speak."""
-    merged = Translations()
-    for file in catalogue_files(language):
-        compiled = BytesIO()
-        with file.open("rb") as source:
-            write_mo(compiled, read_po(source, locale=language))
-        compiled.seek(0)
-        part = Translations(compiled)
-        merged.merge(part)
-        merged.plural = part.plural
-    return merged
+    """All sentences of ``language``; without a file, the English message ids speak."""
+    file = catalogue_file(language)
+    if not file.exists():
+        return Translations()
+    compiled = BytesIO()
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
 
 
 def say(text: str) -> str:

@@ -165,7 +165,7 @@ def references(tx: Any, data: Mapping[str, Any], *, subject: str, case_key: int 
 
     Those of the form itself, by the person who submits it, and those the case already has.
     """
-    if not _mentions_files(data):
+    if not mentions_files(data):
         return None
     row = tables.attachment.c
     mine = and_(row.subject == subject, row.uploaded_by == tx.by)
@@ -177,11 +177,12 @@ def references(tx: Any, data: Mapping[str, Any], *, subject: str, case_key: int 
     return found
 
 
-def _mentions_files(value: Any) -> bool:
+def mentions_files(value: Any) -> bool:
+    """Whether answers refer to any upload."""
     if isinstance(value, Mapping):
-        return any(_mentions_files(each) for each in value.values())
+        return any(mentions_files(each) for each in value.values())
     if isinstance(value, (list, tuple)):
-        return any(_mentions_files(each) for each in value)
+        return any(mentions_files(each) for each in value)
     return isinstance(value, str) and value.startswith(FILE_MARK)
 
 

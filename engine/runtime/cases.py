@@ -134,7 +134,7 @@ class Observation:
             "key": event.key, "case_no": variables["case_no"], "procedure_id": sheet.process, "procedure_key": procedure_key, "title": title,
             "applicant": applicant, "county": county, "urgency": urgency or ORDINARY_URGENCY,
             "section_code": header.get("section", "")[:60] or None, "status": STATUS_RUNNING, "result": None,
-            "starter": variables.get("starter") or self.tx.by or "",
+            "starter": variables.get("starter") or self.tx.by or "", "start_token": self.note.start_token,
             "received_at": instant(variables.get("received_at"), self.desk.zone) or self.now, "accepted_at": None, "closed_at": None,
             "register": {each.key: labelled(options, each.value, plain(each.value.value(variables))) for each in sheet.register},
             "search": " ".join((variables["case_no"], title, applicant, county)).lower(),

@@ -40,6 +40,7 @@ class Note:
     sent_by_hand: bool = False  # a person published the message that the command hands on
     message_label: str | None = None
     decisions: list[tuple[Any, ...]] = field(default_factory=list)  # as Desk.decided was told
+    start_token: str | None = None  # one-time token of the page that opens a case
     unit: Any = None  # the engine's unit of work
 
 

@@ -16,11 +16,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.deadlines import WorkCalendar
 from engine.deadlines.calendar import OFFICE_ZONE
-from engine.errors import Conflict, NotFound, NotPermitted, ValidationFailed
+from engine.errors import NotFound, NotPermitted, ValidationFailed
 from engine.organisation import Person
 from engine.runtime import attachments, drafts, filing, handling, notices, rungs, worktime
 from engine.runtime.access import Access, AccessRefused, Reveal, serve
@@ -36,13 +35,11 @@ from engine.runtime.people import People
 from engine.runtime.settings import DeskSettings
 from engine.runtime.sheets import Sheet
 from engine.runtime.types import Instance
-from engine.store import tables
 from engine.words import T
 
 if TYPE_CHECKING:
     from engine.runtime.engine import Engine
 
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 PLAIN_INSTANCES_REMEMBERED = 20_000
 CALENDAR_SECONDS = 60
 """How long a node may count with a calendar that another node has corrected; corrections come once a year."""
@@ -203,15 +200,6 @@ class Desk:
     def is_plain(self, root_key: int) -> bool:
         return root_key in self._plain
 
-    def redeem(self, tx: Any, token: str | None) -> None:
-        """Use up the one-time token of a page; :class:`Conflict` when the page was sent before."""
-        if token is None:
-            return
-        claim = _INSERTS[tx.conn.dialect.name](tables.command).on_conflict_do_nothing(index_elements=["token"])
-        row = {"token": token[:64], "by": tx.by or "", "at": tx.now}
-        if tx.execute(claim.values(row).returning(tables.command.c.token)).first() is None:
-            raise Conflict(T("This page was already sent. What you submitted the first time counts."), by=tx.by)
-
     def require_start(self, conn: Connection, process_id: str, login: str) -> Sheet:
         """The sheet of a procedure that ``login`` may open a case of."""
         entry = self.book(conn).procedure(process_id)
@@ -303,11 +291,10 @@ class Desk:
         by: str,
         address: str | None = None,
         revision: int | None = None,
-        token: str | None = None,
     ) -> Instance:
         """See :func:`handling.complete_task`."""
         return handling.complete_task(
-            self, task_key, data, outcome=outcome, opinion=opinion, by=by, address=address, revision=revision, token=token
+            self, task_key, data, outcome=outcome, opinion=opinion, by=by, address=address, revision=revision
         )
 
     def claim(self, task_key: int, *, by: str, address: str | None = None) -> None:

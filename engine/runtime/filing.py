@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case as case_when
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 
-from engine.errors import InvalidState, NotFound, NotPermitted, ValidationFailed
+from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.organisation import excluded_by
-from engine.runtime import clocks, numbering
+from engine.runtime import attachments, clocks, numbering
 from engine.runtime.access import CHIEFS, OVERSEERS, AccessRefused, Reveal
 from engine.runtime.casestate import Note, carry_due_dates, people_of, received_text, trail_row
 from engine.runtime.clocks import ClockState
@@ -44,7 +45,7 @@ def start_case(
     """
 
     def work(tx: Any, note: Note) -> Any:
-        desk.redeem(tx, token)
+        note.start_token = token[:64] if token else None
         sheet = desk.require_start(tx.conn, process_id, by)
         form = desk.form(tx.conn, sheet.start.form)
         values, errors = desk.validated(tx, form, data, subject=f"start:{process_id}", context={"starter": by})
@@ -55,15 +56,28 @@ def start_case(
             raise NotFound("There is no procedure “%(id)s”.", id=process_id)
         live = note.unit.start(definition, {**values, "starter": by})
         subject = f"start:{process_id}"
-        mine = tables.attachment.c
-        adopted = update(tables.attachment).where(
-            mine.subject == subject, mine.uploaded_by == by, mine.case_key.is_(None), mine.removed_at.is_(None)
-        )
-        tx.execute(adopted.values(case_key=live.key))
+        if attachments.mentions_files(values):
+            mine = tables.attachment.c
+            adopted = update(tables.attachment).where(
+                mine.subject == subject, mine.uploaded_by == by, mine.case_key.is_(None), mine.removed_at.is_(None)
+            )
+            tx.execute(adopted.values(case_key=live.key))
         tx.execute(delete(tables.draft).where(tables.draft.c.subject == subject, tables.draft.c.login == by))
         return live
 
-    return desk.instance_command(work, by=by, address=address)
+    try:
+        return desk.instance_command(work, by=by, address=address)
+    except IntegrityError as error:
+        if token is None or not _opened_by(desk, token):
+            raise
+        raise Conflict(T("This page was already sent. What you submitted the first time counts."), by=by) from error
+
+
+def _opened_by(desk: Desk, token: str) -> bool:
+    """Whether a case was opened from the page with this one-time token."""
+    case = tables.case_file.c
+    with desk.engine.reading() as conn:
+        return conn.execute(select(case.key).where(case.start_token == token[:64])).first() is not None
 
 
 def opening_variables(desk: Desk, tx: Any, process_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,16 +106,16 @@ def complete_task(
     opinion: str = "",
     address: str | None = None,
     revision: int | None = None,
-    token: str | None = None,
 ) -> Instance:
     """Finish a task with the data of its form and the button pressed.
 
     Raises :class:`ValidationFailed` (by field; ``outcome`` and ``opinion`` are fields too; the draft stays), and what
-    :func:`_open_task` raises.  ``revision`` is the one the page was made from, ``token`` its one-time token.
+    :func:`_open_task` raises.  ``revision`` is the one the page was made from.
+
+    A page sent twice needs no token of its own: the second time the task is already finished.
     """
 
     def work(tx: Any, note: Note) -> Any:
-        desk.redeem(tx, token)
         task, case, has_draft, on_behalf_of = _open_task(desk, tx, task_key, by, revision)
         chosen, errors = checked_outcome(task["properties"], outcome, opinion)
         # A button that leaves the form aside stores none of it.

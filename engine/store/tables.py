@@ -250,14 +250,6 @@ firing = Table(
     Column("node", String(60), nullable=False),
 )
 
-command = Table(
-    "command",
-    metadata,
-    Column("token", String(64), primary_key=True, comment="one-time token of a submitted page; a replay collides"),
-    Column("by", String(100), nullable=False),
-    Column("at", Instant, nullable=False),
-)
-
 audit = Table(
     "audit",
     metadata,
@@ -355,6 +347,7 @@ case_file = Table(
     Column("status", String(40), nullable=False, comment="办件状态, a word of the procedure sheet"),
     Column("result", String(200)),
     Column("starter", String(100), nullable=False),
+    Column("start_token", String(64), unique=True, comment="one-time token of the page it was opened from; a replay collides"),
     Column("received_at", Instant, nullable=False),
     Column("accepted_at", Instant),
     Column("closed_at", Instant),

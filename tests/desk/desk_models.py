@@ -139,14 +139,14 @@ def bpmn() -> bytes:
 
 def form(id: str, *keys: str, required: tuple[str, ...] = ()) -> bytes:
     def component(key: str) -> dict:
-        kind = {"secret": "checkbox", "urgency": "select", "rounds": "number"}.get(key, "textfield")
+        kind = {"secret": "checkbox", "urgency": "select", "rounds": "number", "papers": "filepicker"}.get(key, "textfield")
         options = {"values": [{"value": "normal", "label": "平件"}, {"value": "urgent", "label": "加急"}]} if key == "urgency" else {}
         return {**options, "type": kind, "id": f"f_{key}", "key": key, "label": key, "validate": {"required": key in required}}
 
     return json.dumps({"id": id, "type": "default", "schemaVersion": 19, "components": [component(key) for key in keys]}).encode()
 
 
-START_KEYS = ("subject", "applicant_name", "applicant_phone", "county", "urgency", "received", "handler_section", "respondent", "secret")
+START_KEYS = ("subject", "applicant_name", "applicant_phone", "county", "urgency", "received", "handler_section", "respondent", "secret", "papers")
 
 
 def files() -> dict[str, bytes]:

@@ -51,7 +51,7 @@ def test_uploads_of_the_start_form_become_the_cases(desk, rows, engine):
     mine = desk.upload("start:licence", "files::a", "营业执照.pdf", "text/html", PDF, by="wang")
     with pytest.raises(NotFound):
         desk.download(mine, "chen")
-    case = desk.start_case("licence", models.START, by="wang")
+    case = desk.start_case("licence", {**models.START, "papers": "files::a"}, by="wang")
     (row,) = rows(tables.attachment)
     assert row["case_key"] == case.key and row["content_type"] == "application/pdf"
     assert row["checksum"] == hashlib.sha256(PDF).hexdigest() and row["size"] == len(PDF)

@@ -137,7 +137,7 @@ def test_completing_a_task_stays_within_its_statement_budget(desk, engine, in_ha
     record = lambda conn, cursor, statement, *rest: statements.append(statement)  # noqa: E731
     event.listen(engine.database.sa, "before_cursor_execute", record)
     event.listen(engine.database.sa, "commit", lambda conn: commits.append(1))
-    desk.complete_task(task.key, {"note": "x"}, outcome="submit", by="li", token="once")
+    desk.complete_task(task.key, {"note": "x"}, outcome="submit", by="li")
     event.remove(engine.database.sa, "before_cursor_execute", record)
     statements = [each for each in statements if not each.startswith(("BEGIN", "PRAGMA"))]
     assert len(commits) == 1

@@ -51,7 +51,8 @@ def test_a_draft_and_its_documents_wait_for_the_case(sign_in):
     assert "一半" in page
     assert "files::7" in page
     assert "重新填写" in page
-    case_page = client.get(client.post("/start/licence", data={"data": json.dumps(START)}).location).text
+    answer = client.post("/start/licence", data={"data": json.dumps({**START, "papers": "files::7"})})
+    case_page = client.get(answer.location).text
     assert "材料 (1)" in case_page
     assert "申请.pdf" in case_page
     assert "一半" not in client.get("/start/licence").text

@@ -98,9 +98,7 @@ def start_post(process_id: str):
     except Conflict as refused:
         with engine().reading() as conn:
             return start_page(conn, process_id, posted=data, status=409, problem=say(refused.message))
-    with engine().reading() as conn:
-        row = queries.case_row(conn, instance.key)
-    flash(_("The case %(case_no)s was opened.", case_no=row.case_no if row else ""), "success")
+    flash(_("The case %(case_no)s was opened.", case_no=instance.variables.get("case_no", "")), "success")
     return redirect(url_for("cases.show", key=instance.key))
 
 

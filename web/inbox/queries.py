@@ -231,13 +231,20 @@ def choices(conn: Connection, who: Viewer) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def next_task(conn: Connection, who: Viewer, now: datetime, calendar: Any, after: int) -> Row | None:
-    """What to do next: the most urgent open task that one holds, else the most urgent that one could take."""
+def next_task(conn: Connection, who: Viewer, now: datetime, after: int) -> tuple[str, Row | None]:
+    """The name of the task ``after``, just finished, and what to do next: the most urgent open task that one holds, else the most
+    urgent that one could take."""
     rank = rank_expression(now, clock)
-    statement = select(*_task_columns(now)).select_from(TASKS).where(_visible(who), user_task.c.key != after)
+    finished = user_task.alias("finished")
+    statement = (
+        select(finished.c.name.label("finished_step"), *_task_columns(now))
+        .select_from(finished.outerjoin(TASKS, _visible(who) & (user_task.c.key != finished.c.key)))
+        .where(finished.c.key == after)
+    )
     held_first = case((_is_mine(who), 0), else_=1)
     ordered = statement.order_by(held_first, rank, _empty_last(clock.c.due_at), clock.c.due_at, user_task.c.created_at, user_task.c.key)
-    return conn.execute(ordered.limit(1)).one_or_none()
+    row = conn.execute(ordered.limit(1)).one_or_none()
+    return (row.finished_step, row if row.key is not None else None) if row else ("", None)
 
 
 # --- finished tasks, own cases ----------------------------------------------------------------------------------------

@@ -196,41 +196,43 @@ def complete(key: int):
     """Finish the task with the button that was pressed."""
     data, opinion = posted_data(), request.form.get("opinion", "")
     revision = request.form.get("revision", "")
-    with engine().reading() as conn:
-        task = access_task(conn, key, g.person.login, security.address())
     try:
+        # The command authorises by itself, in its own transaction; asking before would only ask twice.
         desk().complete_task(
             key,
             data,
             outcome=request.form.get("outcome") or None,
             opinion=opinion,
             revision=int(revision) if revision.isdecimal() else None,
-            token=request.form.get("command_token") or None,
             **me(),
         )
     except ValidationFailed as refused:
         if wants_json():
             raise
         with engine().reading() as conn:
+            task = access_task(conn, key, g.person.login, security.address())
             page = render(conn, task, status=422, posted=data, opinion=opinion, errors=refused.errors or {"": [refused.message]})
         answers.record_looks()
         return page
     except (Conflict, InvalidState) as refused:
         return show_refused(refused, key, data, opinion)
-    return finished(task)
-
-
-def finished(task: Row):
-    """Back to the list, with the next task in one line."""
-    with engine().reading() as conn:
-        following = next_task(conn, viewer(g.person), engine().clock(), engine().calendar, task.key)
-    done = _("Done: %(step)s.", step=task.name)
-    if following is None:
-        flash({"text": done}, "success")
-    else:
-        label = " ".join(part for part in (following.case_no, following.step, following.title) if part)
-        flash({"text": _("%(done)s Next: ", done=done), "href": url_for("tasks.show", key=following.key), "link": label}, "success")
+    session["finished_task"] = key
     return redirect(session.get("list_url") or url_for("inbox.index"))
+
+
+@blueprint.app_template_global()
+def finished_notice() -> dict[str, str] | None:
+    """Once, on the page that follows a finished task: what was done, and the most urgent task that is left."""
+    key = session.pop("finished_task", None)
+    if key is None or g.get("person") is None:
+        return None
+    with engine().reading() as conn:
+        step, following = next_task(conn, viewer(g.person), engine().clock(), key)
+    done = _("Done: %(step)s.", step=step)
+    if following is None:
+        return {"text": done}
+    label = " ".join(part for part in (following.case_no, following.step, following.title) if part)
+    return {"text": _("%(done)s Next: ", done=done), "href": url_for("tasks.show", key=following.key), "link": label}
 
 
 @blueprint.post("/task/<int:key>/draft")

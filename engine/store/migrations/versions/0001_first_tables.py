@@ -108,6 +108,9 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=40), nullable=False, comment="办件状态, a word of the procedure sheet"),
         sa.Column("result", sa.String(length=200), nullable=True),
         sa.Column("starter", sa.String(length=100), nullable=False),
+        sa.Column(
+            "start_token", sa.String(length=64), nullable=True, comment="one-time token of the page it was opened from; a replay collides"
+        ),
         sa.Column("received_at", Instant(), nullable=False),
         sa.Column("accepted_at", Instant(), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
@@ -115,6 +118,7 @@ def upgrade() -> None:
         sa.Column("search", sa.Text(), nullable=False, comment="lower-case text the search box looks in; holds nothing confidential"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_case_file")),
         sa.UniqueConstraint("case_no", name=op.f("uq_case_file_case_no")),
+        sa.UniqueConstraint("start_token", name=op.f("uq_case_file_start_token")),
     )
     with op.batch_alter_table("case_file", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_case_file_closed_at"), ["closed_at"], unique=False)
@@ -156,13 +160,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clock_state_due_at"), ["state", "due_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_clock_state_next_rung_at"), ["state", "next_rung_at"], unique=False)
 
-    op.create_table(
-        "command",
-        sa.Column("token", sa.String(length=64), nullable=False, comment="one-time token of a submitted page; a replay collides"),
-        sa.Column("by", sa.String(length=100), nullable=False),
-        sa.Column("at", Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("token", name=op.f("pk_command")),
-    )
     op.create_table(
         "definition",
         sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -613,7 +610,6 @@ def downgrade() -> None:
     op.drop_table("deputy")
     op.drop_table("deployment")
     op.drop_table("definition")
-    op.drop_table("command")
     with op.batch_alter_table("clock", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clock_state_next_rung_at"))
         batch_op.drop_index(batch_op.f("ix_clock_state_due_at"))
