@@ -52,8 +52,8 @@ serve: ## serve what is already prepared
 test: setup-dev assets ## run every test this machine can run, and say what was left out
 	@$(PYTHON) -m pytest $(TESTS)
 
-bench: setup-dev ## measure; results are printed, nothing is asserted about this machine's speed
-	@$(PYTHON) -m pytest tests/bench -m bench -s
+bench: setup-dev assets ## measure; figures are printed, nothing is asserted about this machine's speed
+	@$(PYTHON) -m tests.bench
 
 lint: setup-dev ## check the Python sources and the delivered procedures
 	@$(VENV)/bin/ruff check .
