@@ -183,7 +183,7 @@ FIELDS: dict[str, Field] = {
         "a list of file name extensions in lower case, without the dot",
         _several(r"[a-z0-9]{1,8}"),
     ),
-    "acquirer_interval_seconds": _number(30, 1, 3600),
+    "acquirer_interval_seconds": _number(5, 1, 3600),
     "cache_seconds": _number(10, 0, 3600),
     "notify_candidates_up_to": _number(5, 0, 1000),
     "outbox_channels": Field((), "a list of mail and sms", _several(r"mail|sms")),

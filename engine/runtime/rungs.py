@@ -162,7 +162,7 @@ class _Firing:
         row = {
             "clock_key": state.key, "rung": rung.id, "case_key": state.row["case_key"], "label": label[:200], "level": rung.level,
             "action": ("withheld" if withheld else ",".join(rung.actions))[:60], "channel": rung.channel, "recipients": recipients,
-            "planned_at": planned, "fired_at": tx.now, "late": tx.now - planned > self.desk.settings.acquirer_interval, "node": tx.node,
+            "planned_at": planned, "fired_at": tx.now, "late": tx.now - planned > 2 * self.desk.settings.acquirer_interval, "node": tx.node,
         }  # fmt: skip
         claim = _INSERTS[tx.conn.dialect.name](tables.rung_firing).on_conflict_do_nothing(index_elements=["clock_key", "rung"])
         if tx.execute(claim.values(row).returning(tables.rung_firing.c.rung)).first() is None:

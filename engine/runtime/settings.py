@@ -21,7 +21,7 @@ class DeskSettings:
     ``lockout_minutes``           … and for how many minutes.
     ``upload_max_bytes``          largest attachment.
     ``upload_extensions``         file name extensions that may be uploaded; each must also look like what it says.
-    ``acquirer_interval_seconds`` how often a node looks for due work; a rung fired later than this is marked late.
+    ``acquirer_interval_seconds`` how often a node looks for due work; a rung fired later than twice this is marked late.
     ``cache_seconds``             how long a node may act on its picture of the organisation, the rules and the calendar
                                   before it looks whether another node changed them (its own changes show at once).
     ``notify_candidates_up_to``   a new task that nobody holds is announced to its candidates only if there are this few.
@@ -38,7 +38,7 @@ class DeskSettings:
     upload_extensions: tuple[str, ...] = (
         "pdf", "ofd", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "wps", "et", "jpg", "jpeg", "png", "txt", "csv", "zip",
     )  # fmt: skip
-    acquirer_interval_seconds: int = 30
+    acquirer_interval_seconds: int = 5
     cache_seconds: int = 10
     notify_candidates_up_to: int = 5
     outbox_channels: tuple[str, ...] = ()

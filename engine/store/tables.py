@@ -493,7 +493,7 @@ rung_firing = Table(
     Column("recipients", Document, nullable=False, comment="list of {login, name, role}"),
     Column("planned_at", Instant, nullable=False),
     Column("fired_at", Instant, nullable=False),
-    Column("late", Boolean, nullable=False, comment="fired more than one acquirer interval after it was due"),
+    Column("late", Boolean, nullable=False, comment="fired more than two acquirer intervals after it was due"),
     Column("node", String(60), nullable=False),
     Index(None, "case_key"),
 )

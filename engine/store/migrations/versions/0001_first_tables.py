@@ -370,7 +370,7 @@ def upgrade() -> None:
         sa.Column("recipients", Document, nullable=False, comment="list of {login, name, role}"),
         sa.Column("planned_at", Instant(), nullable=False),
         sa.Column("fired_at", Instant(), nullable=False),
-        sa.Column("late", sa.Boolean(), nullable=False, comment="fired more than one acquirer interval after it was due"),
+        sa.Column("late", sa.Boolean(), nullable=False, comment="fired more than two acquirer intervals after it was due"),
         sa.Column("node", sa.String(length=60), nullable=False),
         sa.PrimaryKeyConstraint("clock_key", "rung", name=op.f("pk_rung_firing")),
     )
