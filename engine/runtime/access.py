@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OVERSEERS = frozenset({"supervisor", "director", "auditor"})
 """Roles that may read every case, whatever its sheet says: supervision, the head of the office, and the audit."""
+URGERS = frozenset({"supervisor", "vice_director", "director"})
+"""Roles that may urge any case they may read; the audit looks on and pushes nobody."""
 CHIEFS = ("section_chief", "county_leader")
 """Who leads a unit: the first of these roles that anybody of the unit holds."""
 

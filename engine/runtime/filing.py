@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.organisation import excluded_by
 from engine.runtime import attachments, clocks, numbering
-from engine.runtime.access import CHIEFS, OVERSEERS, AccessRefused, Reveal
+from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
 from engine.runtime.casestate import Note, carry_due_dates, people_of, received_text, trail_row
 from engine.runtime.clocks import ClockState
 from engine.runtime.moments import instant
@@ -113,7 +113,7 @@ def urge(desk: Desk, case_key: int, text: str, *, by: str, address: str | None =
 
     def work(tx: Any, note: Note) -> list[str]:
         row = desk.access.find_case(tx.conn, case_key, by)
-        _require_lead(desk, tx, row, by, T("Only who opened the case, its section chief and supervision may urge it."), starter=True)
+        _require_lead(desk, tx, row, by, T("Only who opened the case, its section chief and supervision may urge it."), roles=URGERS, starter=True)
         if row.closed_at is not None:
             raise InvalidState("The case %(case_no)s is closed.", case_no=row.case_no)
         logins = handlers_of(desk, tx.conn, case_key)

@@ -15,6 +15,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from playwright.sync_api import TimeoutError as TooLate
 
+from engine.runtime.demo import organisation
 from tests.support.served import ServedPlayer
 from tests.support.server import PASSWORD, RunningServer
 
@@ -78,19 +79,22 @@ class Person:
         return self.page
 
     def open_task(self, case_no: str, task_key: int) -> Page:
-        """From the inbox: search by the case number, open the row, claim where nobody has."""
-        page = self.go("/inbox")
+        """In the inbox: search by the case number, claim what nobody has, open the row."""
+        page = self.page
+        if not re.search(r"/inbox(\?|$)", page.url):
+            self.go("/inbox")
         search = page.locator("form.filters input[name=q]")
         search.fill(case_no)
         search.press("Enter")
-        page.locator(f"#row-{task_key} td.code a").click()
-        self.form_stands()
-        claim = page.locator(f'form[action="/task/{task_key}/claim"] button')
+        page.wait_for_url(re.compile(rf"q={case_no}"), wait_until="commit")
+        expect(page.locator("html[data-ready]")).to_be_attached()
+        row = page.locator(f"#row-{task_key}")
+        claim = row.locator("[data-action=claim]")
         if claim.count():
             claim.click()
-            expect(claim).to_have_count(0)
-            self.form_stands()
-        return page
+            expect(row.get_by_role("link", name=re.compile("办理|Handle"))).to_be_visible()
+        row.locator("td.code a").click()
+        return self.form_stands()
 
     def press(self, outcome: str | None, opinion: str = "") -> None:
         """Write the opinion, press the button, answer the question; the page must go on to the list."""
@@ -133,7 +137,7 @@ class Desk:
         self.troubles: list[str] = []
         self.expected_statuses: set[int] = set()
         self._browser = browser
-        self._options = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, "accept_downloads": True, **options}
+        self._options = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": SCREEN, "reduced_motion": "reduce", **options}
         self._people: dict[str, Person] = {}
 
     def person(self, login: str) -> Person:
@@ -278,9 +282,13 @@ def _options(page: Page, component: dict[str, Any]) -> list[Any]:
     return [option["value"] for option in component.get("values", [])]
 
 
-def _label_of(component: dict[str, Any], value: Any) -> str:
-    """What a person reads for a value; an option that the case brings along reads as its value."""
-    return next((option["label"] for option in component.get("values", []) if option["value"] == value), str(value))
+def _words_of(component: dict[str, Any], value: Any) -> re.Pattern[str]:
+    """What a person reads for a value.  Options that the case brings along are people: listed by login, or by name and section."""
+    label = next((option["label"] for option in component.get("values", []) if option["value"] == value), None)
+    if label is not None:
+        return re.compile(rf"^\s*{re.escape(label)}\s*$")
+    name = next((row["name"] for row in organisation()["people"] if row["login"] == value), value)
+    return re.compile(rf"^\s*({re.escape(str(value))}\s*$|{re.escape(str(name))})")
 
 
 def _fill_radio(page: Page, component: dict[str, Any], name: str, suffix: str, value: Any) -> None:
@@ -292,29 +300,26 @@ def _fill_checklist(page: Page, component: dict[str, Any], name: str, suffix: st
         field(page, name, f"{suffix}-{number}").set_checked(option in values)
 
 
-def _choose(control: Locator, page: Page, text: str, exact: bool) -> None:
-    listed = page.locator(".fjs-dropdownlist .fjs-dropdownlist-item")
-    wanted = re.compile(rf"^\s*{re.escape(text)}\s*$") if exact else re.compile(re.escape(text))
-    listed.filter(has_text=wanted).first.click()
+def _frame_of(page: Page, name: str, suffix: str) -> Locator:
+    return page.locator(f'#task-form-fields .fjs-form-field:has([id^="fjs-form-"][id$="-{name}{suffix}"])').last
 
 
 def _fill_select(page: Page, component: dict[str, Any], name: str, suffix: str, value: Any) -> None:
-    text, control = _label_of(component, value), field(page, name, suffix)
-    if component.get("searchable"):
-        control.click()
-        control.fill(text)
-    else:
-        field(page, name, f"{suffix}-display").click()
-    _choose(control, page, text, exact=True)
+    field(page, name, suffix if component.get("searchable") else f"{suffix}-display").click()
+    _frame_of(page, name, suffix).locator(".fjs-dropdownlist-item").filter(has_text=_words_of(component, value)).first.click()
 
 
 def _fill_taglist(page: Page, component: dict[str, Any], name: str, suffix: str, values: list[Any]) -> None:
-    control = field(page, name, f"{suffix}-search")
-    for value in values:
-        text = _label_of(component, value)
-        control.fill(text)
-        _choose(control, page, text, exact=True)
-    control.press("Escape")
+    place, wanted = _frame_of(page, name, suffix), [_words_of(component, value) for value in values]
+    tags = place.locator(".fjs-taglist-tag")
+    for text in reversed(tags.all_inner_texts()):
+        if not any(words.search(text) for words in wanted):
+            tags.filter(has_text=text).locator(".fjs-taglist-tag-remove").click()
+    for words in wanted:
+        if not tags.filter(has_text=words).count():
+            field(page, name, suffix).click()
+            place.locator(".fjs-dropdownlist-item").filter(has_text=words).first.click()
+    field(page, name, suffix).blur()
 
 
 def _fill_datetime(page: Page, component: dict[str, Any], name: str, suffix: str, value: str) -> None:

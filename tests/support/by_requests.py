@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import json
 import re
@@ -41,7 +42,8 @@ class Visitor:
 
     def __init__(self, url: str, login: str) -> None:
         self.url, self.login = url, login
-        self._opener = request.build_opener(request.HTTPCookieProcessor(http.cookiejar.CookieJar()), request.ProxyHandler({}))
+        self._cookies = http.cookiejar.CookieJar()
+        self._opener = request.build_opener(request.HTTPCookieProcessor(self._cookies), request.ProxyHandler({}))
 
     def sign_in(self) -> Visitor:
         page = self.get("/login")
@@ -54,6 +56,15 @@ class Visitor:
 
     def post(self, path: str, fields: Mapping[str, str]) -> Answer:
         return self._send(request.Request(self.url + path, data=parse.urlencode(fields).encode()))
+
+    def send_only(self, path: str, fields: Mapping[str, str]) -> http.client.HTTPConnection:
+        """Post and do not wait for the answer; the caller closes the connection."""
+        wanted = request.Request(self.url + path)
+        self._cookies.add_cookie_header(wanted)
+        connection = http.client.HTTPConnection(wanted.host, timeout=60)
+        headers = {"Cookie": wanted.get_header("Cookie") or "", "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", path, parse.urlencode(fields), headers)
+        return connection
 
     def _send(self, wanted: request.Request) -> Answer:
         try:

@@ -116,11 +116,15 @@ class ServedPlayer(Player):
             self.case_no = conn.execute(select(case.c.case_no).where(case.c.key == self.case_key)).scalar_one()
         self._pause()
 
+    def take_over(self, other: ServedPlayer) -> None:
+        """Go on with the case of another player."""
+        self.case_key, self.case_no, self.shift = other.case_key, other.case_no, other.shift
+
     def play_until(self, element: str) -> None:
-        """Open the case and play up to, but without, the step of ``element``."""
+        """Open the case and play up to, but without, the step of ``element`` (or the extension or message of that name)."""
         self.begin()
         for step in self.scenario["steps"]:
-            if step.get("element") == element:
+            if element in (step.get("element"), step.get("extend"), step.get("message")):
                 return
             self.step(step)
 

@@ -48,15 +48,31 @@ class RunningServer:
 
     def start(self, prepare: bool = False) -> RunningServer:
         """Start and return when the server has said that it is ready."""
-        command = [sys.executable, "-m", "web.cli", "--config", str(self.folder / "config.yaml"), "serve", *(["--prepare"] if prepare else [])]
+        command = [
+            sys.executable,
+            "-m",
+            "web.cli",
+            "--config",
+            str(self.folder / "config.yaml"),
+            "serve",
+            *(["--prepare"] if prepare else []),
+        ]
         with self._log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8", start_new_session=True
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
             )
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if self.url in line:
                 return self
+        self.kill()
         raise AssertionError(f"the server did not start:\n{self.log}")
 
     @property

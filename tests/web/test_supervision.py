@@ -123,10 +123,22 @@ def test_urging_takes_one_click_is_recorded_and_counted(browse, engine, office):
     assert [row.actor for row in rows] == ["du", "du"]
 
 
-def test_who_may_not_urge_has_no_button_and_is_refused(browse, office):
-    client = browse("wu")  # sees the board as vice director, but the command leaves urging to oversight and the chief
+def test_a_vice_director_may_urge_too(browse, office):
+    client = browse("wu")
+    assert "/urge" in client.get("/supervision").get_data(as_text=True)
+    assert client.post(f"/supervision/{office['late'].key}/urge", headers={"HX-Request": "true"}).status_code == 200
+
+
+def test_the_audit_sees_the_board_and_urges_nobody(browse, office, engine):
+    from engine.runtime.desk import OPERATOR
+
+    engine.desk.people.save_person("audit", name="审计", section_code="office", roles=["auditor"], password="audit-password-1", by=OPERATOR)
+    client = browse("audit")
     assert "/urge" not in client.get("/supervision").get_data(as_text=True)
     assert client.post(f"/supervision/{office['late'].key}/urge", headers={"HX-Request": "true"}).status_code == 403
+
+
+def test_who_may_not_see_the_case_is_not_told_that_it_exists(browse, office):
     assert browse("zhou").post(f"/supervision/{office['late'].key}/urge").status_code == 404
 
 

@@ -12,7 +12,7 @@ from flask import current_app, flash, g, make_response, redirect, render_templat
 from flask_babel import gettext as _
 
 from engine.errors import NotFound
-from engine.runtime.access import CHIEFS, OVERSEERS, access_case
+from engine.runtime.access import CHIEFS, URGERS, access_case
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
@@ -42,7 +42,7 @@ def overseen() -> Any:
 def may_urge(case: Any) -> bool:
     """Whether the command would accept an urging from this person: oversight, or the chief of the owner section."""
     groups = g.person.groups | engine().desk.people.groups(g.person.login)
-    return not OVERSEERS.isdisjoint(groups) or any(f"{role}@{case.section_code}" in groups for role in CHIEFS)
+    return not URGERS.isdisjoint(groups) or any(f"{role}@{case.section_code}" in groups for role in CHIEFS)
 
 
 def helpers() -> dict[str, Any]:
