@@ -194,6 +194,9 @@ class Observation:
                 clock.stop(self.now)
         if str(value("accepted")).lower() == "true" and case.row["accepted_at"] is None:
             case.set(accepted_at=self.now)
+            if event.element_type != "userTask":
+                # A person's decision has a line of its own; what the law decides by itself (视为受理) must have one too.
+                self._trail(case.key, event.instance_key, "accept", element=event)
 
     def _happenings(self) -> None:
         """A line in the trail for each timer that fired and each message or signal that arrived, and for a caught error or escalation."""

@@ -87,7 +87,9 @@ def _strip(clock: Clock, derived: Derived, calendar: Any, now: datetime) -> tupl
     if paused:
         parts.append(("paused", float(paused), T("paused %(amount)s working days", amount=paused)))
     if total is not None and used < total:
-        parts.append(("left", total - used, T("%(amount)s %(unit)s left", amount=_number(total - used), unit=unit)))
+        left = _number(total - used)
+        words = T("%(amount)s %(unit)s to spare", amount=left, unit=unit) if clock.stopped_at else T("%(amount)s %(unit)s left", amount=left, unit=unit)
+        parts.append(("left", total - used, words))
     return tuple(parts)
 
 

@@ -59,7 +59,8 @@ def context(conn: Connection, case: Row) -> dict[str, Any]:
     attachments = hide.open_files(queries.attachments_of(conn, case.key), trail)
     open_tasks = queries.open_tasks_of(conn, case.key)
     running = [view for view in clocks if view.row.state != "STOPPED"]
-    main = next((view for view in running if view.of_case), running[0] if running else next((view for view in clocks if view.of_case), None))
+    # The head shows what presses most, as the inbox and the board do; of a closed case, the limit of the whole.
+    main = running[0] if running else next((view for view in clocks if view.of_case), None)
     return {
         "case": case,
         "procedure": sheet.name if sheet else case.procedure_id,

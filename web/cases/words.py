@@ -9,7 +9,7 @@ ACTIONS: dict[str, Words] = {
     "transfer": T("handed on"), "urge": T("urged"), "extend": T("extended a limit"), "extend_refused": T("extension refused"),
     "explain": T("stated a reason"), "pause": T("limits paused"), "resume": T("limits go on"), "timer": T("time reached"),
     "message": T("message received"), "signal": T("signal received"), "error": T("error handled"), "escalation": T("escalated"),
-    "event": T("event"), "rung": T("reminder sent"), "decision": T("decided by table"), "close": T("case closed"),
+    "event": T("event"), "accept": T("accepted"), "rung": T("reminder sent"), "decision": T("decided by table"), "close": T("case closed"),
 }  # fmt: skip
 """Action of a trail line → what it says."""
 
