@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from engine.errors import InvalidState, NotFound, ValidationFailed
 from engine.store import tables
-from engine.store.types import new_key
+from engine.store.types import DIALECT_INSERTS, new_key
 from engine.words import T, Words
 
 if TYPE_CHECKING:
@@ -203,11 +203,13 @@ def move_clock(desk: Desk, seconds: int, *, shown: datetime, by: str, address: s
     if seconds <= 0:
         raise ValidationFailed("The demo clock only moves forward; choose a date after the shown time.")
     with desk.audited(by, address, role="admin") as tx:
-        # Added to what is stored, not to what this node has seen: two administrators at once move it by both steps.
-        offset = clock_offset(tx.conn) + seconds
-        changed = tx.execute(update(tables.setting).where(tables.setting.c.name == CLOCK_OFFSET).values(value={"seconds": offset})).rowcount
-        if not changed:
-            tx.execute(insert(tables.setting).values(name=CLOCK_OFFSET, value={"seconds": offset}))
+        # Added to what is stored, not to what this node has seen: two administrators at once move it by both steps.  The row is
+        # made if it is missing, then locked, so that also the first two moves follow one another.
+        setting = tables.setting
+        tx.execute(DIALECT_INSERTS[tx.conn.dialect.name](setting).values(name=CLOCK_OFFSET, value={"seconds": 0}).on_conflict_do_nothing())
+        stored = tx.execute(select(setting.c.value).where(setting.c.name == CLOCK_OFFSET).with_for_update()).scalar_one()
+        offset = int(stored["seconds"]) + seconds
+        tx.execute(update(setting).where(setting.c.name == CLOCK_OFFSET).values(value={"seconds": offset}))
         tx.audit("clock.move", "setting:clock.offset", seconds=seconds, offset=offset, shown_before=shown.isoformat())
     return offset
 

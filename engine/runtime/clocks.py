@@ -14,17 +14,15 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.deadlines import Clock, Ladder, Rule, Rung, When, WorkCalendar, next_rung, rung_times
 from engine.deadlines import clock as deadlines
 from engine.deadlines.clock import WARN_SHARE, WARN_WORKDAYS
 from engine.store import tables
-from engine.store.types import new_key
+from engine.store.types import DIALECT_INSERTS, new_key
 
 RUNNING, PAUSED, STOPPED = "RUNNING", "PAUSED", "STOPPED"
 
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 # The moment the light turns yellow, worked out the same way as a rung that says "due soon".
 _YELLOW = Ladder("", (Rung("yellow", When("remaining", WARN_SHARE, WARN_WORKDAYS), 0, "yellow", (), "log", ("silent",), ""),))
 
@@ -157,13 +155,13 @@ def derived_columns(clock: Clock, ladder: Ladder | None, fired: Iterable[str], c
 
 
 def _upsert(dialect: str) -> Any:
-    statement = _INSERTS[dialect](tables.clock)
+    statement = DIALECT_INSERTS[dialect](tables.clock)
     changing = {column.name: statement.excluded[column.name] for column in tables.clock.c if column.name not in ("key", "case_key")}
     return statement.on_conflict_do_update(index_elements=["key"], set_=changing)
 
 
 # Built once: composing it costs more than running it.
-UPSERT_CLOCKS = {dialect: _upsert(dialect) for dialect in _INSERTS}
+UPSERT_CLOCKS = {dialect: _upsert(dialect) for dialect in DIALECT_INSERTS}
 
 
 def write(conn: Connection, states: Iterable[ClockState]) -> None:

@@ -7,17 +7,16 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.runtime.notices import Notices
 from engine.store import tables
+from engine.store.types import DIALECT_INSERTS
 from engine.words import T
 
 if TYPE_CHECKING:
     from engine.runtime.desk import Desk
 
 AT = time(8, 30)
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def send_digest(desk: Desk) -> int:
@@ -31,7 +30,7 @@ def send_digest(desk: Desk) -> int:
         return 0
     with desk.engine.transaction() as tx:
         firing = tables.firing
-        claim = _INSERTS[tx.conn.dialect.name](firing).on_conflict_do_nothing(index_elements=["kind", "row_key", "occurrence"])
+        claim = DIALECT_INSERTS[tx.conn.dialect.name](firing).on_conflict_do_nothing(index_elements=["kind", "row_key", "occurrence"])
         row = {"kind": "digest", "row_key": day.toordinal(), "occurrence": AT.isoformat(), "fired_at": tx.now, "node": tx.node}
         told = 0
         if tx.execute(claim.values(row).returning(firing.c.row_key)).first() is not None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.errors import InvalidState, NotFound, ValidationFailed
 from engine.store import tables
+from engine.store.types import DIALECT_INSERTS
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engine.runtime.desk import Desk
 
 MAX_DRAFT_BYTES = 1_000_000
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def subject_parts(subject: str) -> tuple[str, str]:
@@ -59,7 +58,7 @@ def save_draft(desk: Desk, subject: str, data: Mapping[str, Any], *, by: str, ad
     with desk.audited(by, address) as tx:
         require_subject(desk, tx.conn, subject, by)
         row = {"subject": subject, "login": by, "data": dict(data), "saved_at": tx.now}
-        statement = _INSERTS[tx.conn.dialect.name](tables.draft).values(row)
+        statement = DIALECT_INSERTS[tx.conn.dialect.name](tables.draft).values(row)
         changed = {"data": statement.excluded.data, "saved_at": statement.excluded.saved_at}
         tx.execute(statement.on_conflict_do_update(index_elements=["subject", "login"], set_=changed))
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.bpmn.timers import next_due
 from engine.runtime.transaction import Transaction
 from engine.runtime.unit import Stale, Unit
 from engine.store import tables
+from engine.store.types import DIALECT_INSERTS
 
 if TYPE_CHECKING:
     from engine.runtime.engine import Engine
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 BATCH = 200
 """Due rows read at a time; each is fired in a transaction of its own, so a failure stops one case only."""
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def claim(tx: Transaction, kind: str, row_key: int, occurrence: str) -> bool:
     """Claim one firing by a unique insert; ``False`` when another node has it."""
-    statement = _INSERT[tx.conn.dialect.name](tables.firing).values(
+    statement = DIALECT_INSERTS[tx.conn.dialect.name](tables.firing).values(
         kind=kind, row_key=row_key, occurrence=occurrence, fired_at=tx.now, node=tx.node
     )
     # Not by the row count: of an INSERT, the PostgreSQL driver's is not kept.

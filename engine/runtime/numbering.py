@@ -11,11 +11,9 @@ import string
 from datetime import date
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.store.tables import case_number
-
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+from engine.store.types import DIALECT_INSERTS
 
 
 def number_prefix(rule: str, **parts: str) -> str:
@@ -32,7 +30,7 @@ def number_prefix(rule: str, **parts: str) -> str:
 
 def next_serial(conn: Connection, prefix: str) -> int:
     """The next serial of ``prefix``, from 1 on; the row stays locked until the transaction ends."""
-    insert = _INSERTS[conn.dialect.name](case_number).values(prefix=prefix, last=1)
+    insert = DIALECT_INSERTS[conn.dialect.name](case_number).values(prefix=prefix, last=1)
     upsert = insert.on_conflict_do_update(index_elements=["prefix"], set_={"last": case_number.c.last + 1})
     return conn.execute(upsert.returning(case_number.c.last)).scalar_one()
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.deadlines import Ladder, Rung, rung_times
 from engine.organisation import Directory, excluded_by
@@ -21,7 +20,7 @@ from engine.runtime.casestate import carry_due_dates, people_of, trail_row
 from engine.runtime.clocks import RUNNING, ClockState, derived_columns
 from engine.runtime.notices import Notices
 from engine.store import tables
-from engine.store.types import new_key
+from engine.store.types import DIALECT_INSERTS, new_key
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _REASONS = ("explain", "extend")
 """Trail actions that state a reason for being late; they withhold rungs with ``unless: reason_stated``."""
 BATCH = 500
@@ -164,7 +162,7 @@ class _Firing:
             "action": ("withheld" if withheld else ",".join(rung.actions))[:60], "channel": rung.channel, "recipients": recipients,
             "planned_at": planned, "fired_at": tx.now, "late": tx.now - planned > 2 * self.desk.settings.acquirer_interval, "node": tx.node,
         }  # fmt: skip
-        claim = _INSERTS[tx.conn.dialect.name](tables.rung_firing).on_conflict_do_nothing(index_elements=["clock_key", "rung"])
+        claim = DIALECT_INSERTS[tx.conn.dialect.name](tables.rung_firing).on_conflict_do_nothing(index_elements=["clock_key", "rung"])
         if tx.execute(claim.values(row).returning(tables.rung_firing.c.rung)).first() is None:
             return False
         if not withheld:

@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.deadlines import WorkCalendar, seed_years
 from engine.deadlines.calendar import KINDS, OFFICIAL, PROVISIONAL, OfficeHours
@@ -16,6 +15,7 @@ from engine.runtime import clocks
 from engine.runtime.casestate import carry_due_dates, trail_row
 from engine.runtime.clocks import ClockState
 from engine.store import tables
+from engine.store.types import DIALECT_INSERTS
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FIRST_YEAR, LAST_YEAR = 2020, 2026
 """The years seeded from the published arrangements (``domain.md`` §4.2 item 1)."""
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def load_calendar(conn: Connection, hours: OfficeHours | None = None) -> WorkCalendar:
@@ -122,6 +121,6 @@ def _day_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put(tx: Any, table: Any, keys: list[str], rows: list[dict[str, Any]]) -> None:
-    statement = _INSERTS[tx.conn.dialect.name](table)
+    statement = DIALECT_INSERTS[tx.conn.dialect.name](table)
     changing = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
     tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=changing), rows)

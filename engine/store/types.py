@@ -9,6 +9,7 @@ import time
 from datetime import UTC
 
 from sqlalchemy import JSON, DateTime, TypeDecorator
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -35,6 +36,9 @@ class Instant(TypeDecorator):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+
+DIALECT_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""The ``INSERT`` that knows ``ON CONFLICT``, by the name of the dialect."""
 
 Document = JSON().with_variant(JSONB(), "postgresql")
 """A JSON value; on PostgreSQL stored as ``jsonb`` so that registers can be searched."""
