@@ -6,7 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from sqlalchemy import select
@@ -91,12 +93,15 @@ def test_two_servers_on_one_postgresql_fire_each_limit_once(tmp_path: Path, post
     ]
     players = [by_requests("complaint_deemed", on=nodes[number % 2]) for number in range(4)]
     try:
+        administrators = [Visitor(node.url, "admin").sign_in() for node in nodes]
+        players[0].calm_morning()
+        for administrator in administrators:
+            wait_until_shown(administrator, players[0].local_now)
         for player in players:
             player.begin()
             player.step(player.scenario["steps"][0])
 
         with ThreadPoolExecutor(len(nodes)) as pool:
-            administrators = [Visitor(node.url, "admin").sign_in() for node in nodes]
             for _ in range(20):
                 assert [each.status for each in pool.map(one_day_on, administrators)] == [200, 200]
 
@@ -120,6 +125,13 @@ def test_two_servers_on_one_postgresql_fire_each_limit_once(tmp_path: Path, post
         for node in nodes:
             node.stop()
         postgres_server.drop(database)
+
+
+def wait_until_shown(administrator: Visitor, moment: datetime) -> None:
+    """A node reads the demo clock again at most once a second; ask its page until it shows the day of ``moment``."""
+    shown, given_up = f"{moment.year}年{moment.month}月{moment.day}日", monotonic() + 20
+    while shown not in administrator.get("/admin/clock").text:
+        assert monotonic() < given_up, f"the node never showed {shown}"
 
 
 def one_day_on(administrator: Visitor) -> Answer:
