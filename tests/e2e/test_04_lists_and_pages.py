@@ -39,9 +39,12 @@ def waiting(by_requests):
 def test_filters_and_order_stay_after_going_back(waiting, desk: Desk):
     task = waiting.open_tasks("accept_review")[0]
     person = desk.person("wangfang")
+    page = person.go(f"/inbox?q={waiting.case_no}")
+    # Green today; hollow where the limit ends in a year whose calendar is not published.
+    light = re.search(r"light--(\w+)", page.locator(f"#row-{task.key} .light").get_attribute("class"))[1]
     page = person.go("/inbox?sort=-received")
     page.locator("form.filters input[name=q]").fill(waiting.case_no)
-    page.locator("form.filters select[name=light]").select_option("green")
+    page.locator("form.filters select[name=light]").select_option(light)
     page.locator("form.filters button[type=submit]").click()
     page.wait_for_url(re.compile("q="))
     before = page.url
@@ -52,7 +55,7 @@ def test_filters_and_order_stay_after_going_back(waiting, desk: Desk):
     expect(page.locator(f"#row-{task.key}")).to_be_visible()
     assert page.url == before
     assert page.locator("form.filters input[name=q]").input_value() == waiting.case_no
-    assert page.locator("form.filters select[name=light]").input_value() == "green"
+    assert page.locator("form.filters select[name=light]").input_value() == light
 
     page.locator(f"#row-{task.key} td.code a").click()
     person.form_stands()
