@@ -124,6 +124,16 @@ class Person:
         left = dict(data)
         _fill_level(self.page, schema.get("components", []), left, "")
         assert not left, f"the form has no field {sorted(left)}"
+        self._look_over(schema.get("components", []), data)
+
+    def _look_over(self, components: list[dict[str, Any]], data: Mapping[str, Any]) -> None:
+        """Before pressing a button: does every date still stand there?  A field that another one's answer redrew may be empty."""
+        for component in _levels(components):
+            name = component.get("key")
+            if component["type"] == "datetime" and component.get("subtype") != "time" and data.get(name):
+                place = field(self.page, component["id"], "-date")
+                if not place.input_value():
+                    _fill_datetime(self.page, component, component["id"], "", data[name])
 
     def close(self) -> None:
         self.context.close()
@@ -324,13 +334,24 @@ def _fill_taglist(page: Page, component: dict[str, Any], name: str, suffix: str,
 
 def _fill_datetime(page: Page, component: dict[str, Any], name: str, suffix: str, value: str) -> None:
     if component.get("subtype") in ("date", "datetime"):
-        day = field(page, name, f"{suffix}-date")
-        day.fill(value[:10].replace("-", "/"))
-        day.press("Enter")
+        _type_moment(field(page, name, f"{suffix}-date"), value[:10].replace("-", "/"))
     if component.get("subtype") in ("time", "datetime"):
-        time = field(page, name, f"{suffix}-time")
-        time.fill(value[11:16] if "T" in value else value[:5])
-        time.press("Enter")
+        _type_moment(field(page, name, f"{suffix}-time"), value[11:16] if "T" in value else value[:5])
+
+
+def _type_moment(place: Locator, text: str) -> None:
+    """Type a date or time and leave the field, as a person does who looks whether it stands there.
+
+    The picker takes a text on leaving; when it is redrawn between the keys, which no person is fast enough to meet, it stays
+    empty and is typed again.
+    """
+    for _ in range(3):
+        place.fill(text)
+        place.press("Enter")
+        place.press("Tab")
+        if place.input_value():
+            return
+    raise AssertionError(f"the field does not take {text}")
 
 
 _FILLERS = {
