@@ -47,6 +47,7 @@ class JoiningGateway(FlowNode):
         return self.arrived(token)
 
     def arrived(self, token: Token) -> bool | None:
+        """A token has come: ``True`` to go on with it, ``None`` to keep it waiting.  Each kind of join says which."""
         raise NotImplementedError
 
     def waiting(self, scope: Token) -> dict[str, list[Token]]:
