@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from lxml.etree import _Element
 
 from engine.dmn.model import Closure
+from engine.feel.api import Expression
 from engine.feel.calls import call_value
 from engine.feel.compiler import filter_items
+from engine.feel.errors import FeelError
 from engine.feel.iteration import Partial, iterate
 from engine.feel.runtime import Env, Runtime
 from engine.feel.types import ANY, Type, coerce
@@ -25,6 +28,24 @@ def nothing(message: str, /, **params: Any) -> Closure:
     return lambda env: env.rt.null(message, **params)
 
 
+def placed(expression: Expression, place: Words) -> Closure:
+    """The closure of an expression of the model; errors and notes that come out of it say where in the model it stands."""
+
+    def run(env: Env) -> Any:
+        notes = env.rt.notes
+        before = 0 if notes is None else len(notes)
+        try:
+            value = expression.run(env)
+        except FeelError as error:
+            error.within(place)
+            raise
+        if notes is not None and len(notes) > before:
+            notes[before:] = [note if "place" in note.params else T("%(place)s: %(reason)s", place=place, reason=note) for note in notes[before:]]
+        return value
+
+    return run
+
+
 def compile_boxed(builder: Builder, element: _Element, place: Words) -> Closure:
     """Compile an expression element; problems go to the builder."""
     name = builder.reader.local(element)
@@ -32,7 +53,8 @@ def compile_boxed(builder: Builder, element: _Element, place: Words) -> Closure:
     if compile_one is None:
         builder.problem(element, "dmn.expression", T("%(place)s: <%(name)s> is not an expression.", place=place, name=name))
         return nothing("There is no expression.")
-    return compile_one(builder, element, place)
+    closure = compile_one(builder, element, place)
+    return builder.typed(closure, builder.type_ref(element)) if name in _TYPED else closure
 
 
 def inner_expression(builder: Builder, element: _Element | None, place: Words) -> Closure | None:
@@ -53,7 +75,7 @@ def _required(builder: Builder, element: _Element, child: str | None, place: Wor
 
 
 def _literal(builder: Builder, element: _Element, place: Words) -> Closure:
-    return builder.typed(builder.expression(element, place), builder.type_ref(element))
+    return builder.expression(element, place)
 
 
 def _table(builder: Builder, element: _Element, place: Words) -> Closure:
@@ -99,11 +121,18 @@ def compile_function(builder: Builder, element: _Element, place: Words, result_t
     else:
         body = builder.typed(_required(builder, element, None, place), result_type)
 
+    known = builder.model.types
+
     def make(env: Env) -> Function:
         def call(arguments: list[Any], rt: Runtime) -> Any:
-            return body(Env(dict(zip(names, arguments, strict=True)), env, rt))
+            # The caller may stand in a model that imports this one and knows its types by other names.
+            outer, rt.types = rt.types, known
+            try:
+                return body(Env(dict(zip(names, arguments, strict=True)), env, rt))
+            finally:
+                rt.types = outer
 
-        return Function(names, types, call)
+        return Function(names, types, call, known)
 
     return make
 
@@ -140,9 +169,12 @@ def _list(builder: Builder, element: _Element, place: Words) -> Closure:
 
 def _relation(builder: Builder, element: _Element, place: Words) -> Closure:
     columns = [column.get("name", "") for column in builder.reader.all(element, "column")]
+    types = [builder.type_ref(column) for column in builder.reader.all(element, "column")]
     rows = [
-        _items(builder, row, T("%(place)s, row %(row)d", place=place, row=number))
-        for number, row in enumerate(builder.reader.all(element, "row"), 1)
+        [builder.typed(cell, type_) for cell, type_ in zip_longest(_items(builder, row, label), types, fillvalue=ANY) if cell is not ANY]
+        for row, label in (
+            (row, T("%(place)s, row %(row)d", place=place, row=number)) for number, row in enumerate(builder.reader.all(element, "row"), 1)
+        )
     ]
     for row in rows:
         if len(row) != len(columns):
@@ -244,6 +276,8 @@ _BOXED: dict[str, Callable[[Any, _Element, Words], Closure]] = {
     "every": _quantified(True),
 }
 BOXED_NAMES = frozenset(_BOXED)
+# A declared type of these is the type of their value; of a table it is the decision's, of a function that of the function.
+_TYPED = BOXED_NAMES - {"decisionTable", "functionDefinition"}
 
 
 def typed(closure: Closure, type_: Type) -> Closure:

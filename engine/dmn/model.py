@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.dmn.record import MAX_PARTS, Trace, shown
 from engine.feel.api import guard
 from engine.feel.runtime import Env, RootVariables, Runtime
 from engine.feel.temporal import parse_date, parse_date_time, parse_duration, parse_time
 from engine.feel.types import ANY, Type, coerce, resolve
-from engine.feel.values import Function, to_json
+from engine.feel.values import Function
 from engine.words import T, Words
 
 Closure = Callable[[Env], Any]
@@ -75,27 +76,15 @@ class DecisionTable:
 class DecisionResult:
     """The outcome of one evaluation.
 
-    ``value`` is a FEEL value (see :func:`engine.feel.to_json`).  ``rules`` has one entry per decision table that was
-    run, in order: ``{"decision_id", "rule_ids", "rule_indexes", "inputs": {label: value}, "outputs": [{name: value}]}``
-    with JSON-able values and 1-based indexes, outputs in the order of ``rule_ids``.  ``notes`` says why something
-    became null; ``failure`` is set when a table broke its own hit policy, and the value is then null.
+    ``value`` is a FEEL value (see :func:`engine.feel.to_json`).  ``rules`` has one JSON-able entry per decision that was taken and
+    per table that was run, in order (see :class:`engine.dmn.record.Trace`).  ``notes`` says why something became null, and where;
+    ``failure`` is set when a table broke its own hit policy, and the value is then null.
     """
 
     value: Any
     rules: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Words] = field(default_factory=list)
     failure: Words | None = None
-
-
-@dataclass(slots=True)
-class Trace:
-    """What an evaluation records on the way; carried by the FEEL runtime."""
-
-    rules: list[dict[str, Any]] = field(default_factory=list)
-    failure: Words | None = None
-
-    def fail(self, message: Words) -> None:
-        self.failure = self.failure or message
 
 
 # -- elements ---------------------------------------------------------------------------------------------------------
@@ -125,6 +114,7 @@ class Knowledge:
     make: Callable[[Env], Function | None]
     requirements: list[Requirement] = field(default_factory=list)
     model: DmnModel | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -137,6 +127,7 @@ class Service:
     input_decisions: list[Decision] = field(default_factory=list)
     input_data: list[InputData] = field(default_factory=list)
     model: DmnModel | None = None
+    type: Type = ANY
 
     def evaluate(self, context: Mapping[str, Any] | None = None, *, clock: Clock | None = None) -> DecisionResult:
         """Evaluate with inputs by name; several output decisions give a context."""
@@ -145,7 +136,10 @@ class Service:
 
 @dataclass(slots=True, eq=False)
 class Decision:
-    """A decision.  ``table`` is set when its logic is a decision table; ``variable`` is the name its value is known by."""
+    """A decision.  ``table`` is set when its logic is a decision table; ``variable`` is the name its value is known by.
+
+    ``text`` is the expression when the logic is a literal one; ``texts`` are all FEEL texts of its logic.
+    """
 
     id: str
     name: str
@@ -155,6 +149,8 @@ class Decision:
     logic: Closure | None
     requirements: list[Requirement] = field(default_factory=list)
     model: DmnModel | None = None
+    text: str = ""
+    texts: tuple[str, ...] = ()
 
     def evaluate(self, context: Mapping[str, Any] | None = None, *, clock: Clock | None = None) -> DecisionResult:
         """Evaluate with its required decisions over the variables of ``context``.
@@ -180,10 +176,16 @@ class DmnModel:
     types: dict[str, Type] = field(default_factory=dict)
     imports: dict[str, DmnModel] = field(default_factory=dict)  # by import name
     names: frozenset[str] = frozenset()  # every name the parser must know, imported ones included
+    tables: dict[str, DecisionTable] = field(default_factory=dict)  # every table, also those inside other logic, by the key in records
 
     def decision(self, id_or_name: str) -> Decision | None:
         """The decision of that id, or else of that name."""
         return _by_id_or_name(self.decisions, id_or_name)
+
+    def anywhere(self, kind: str, key: str) -> Any:
+        """What stands under ``key`` in ``tables``, ``decisions`` or ``knowledge`` (``kind``) of this model or of one it imports."""
+        found = getattr(self, kind).get(key)
+        return found or next(filter(None, (model.anywhere(kind, key) for model in self.imports.values())), None)
 
     def service(self, id_or_name: str) -> Service | None:
         """The decision service of that id, or else of that name."""
@@ -206,7 +208,7 @@ def _evaluate(
     root = Env(RootVariables(context if context is not None else {}), None, runtime)
     value = guard(lambda: start(_Evaluation(root, {})), running=True)
     trace: Trace = runtime.trace
-    return DecisionResult(None if trace.failure else value, trace.rules, notes, trace.failure)
+    return DecisionResult(None if trace.failure else value, trace.entries(), notes, trace.failure)
 
 
 _FROM_TEXT = {
@@ -248,8 +250,10 @@ class _Evaluation:
         self.active.add(key)
         outer_types, self.rt.types = self.rt.types, decision.model.types if decision.model else self.rt.types
         try:
-            value = decision.logic(self.root.child(self.scope(decision.requirements)))
-            value = self.shaped(decision, value)
+            scope = self.scope(decision.requirements)
+            recorded = len(self.rt.trace.rules)
+            value = self.shaped(decision, decision.logic(self.root.child(scope)))
+            self.record(decision, scope, value, recorded)
         finally:
             self.rt.types = outer_types
             self.active.discard(key)
@@ -258,12 +262,25 @@ class _Evaluation:
 
     def shaped(self, decision: Decision, value: Any) -> Any:
         fits, fitted = coerce(value, decision.type, self.rt.types)
-        if decision.table is not None:
+        if decision.table is not None and isinstance(value, list) and not isinstance(fitted, list):
             # Modelers write the type of a table's single output on the decision, even where the table collects a list.
-            return value if not fits or isinstance(value, list) and not isinstance(fitted, list) else fitted
+            parts = [coerce(item, decision.type, self.rt.types) for item in value]
+            fits, fitted = all(fits for fits, _ in parts), [part for _, part in parts]
         if not fits:
-            self.rt.null("The value of %(name)s is not of its declared type.", name=decision.name)
+            return self.rt.null("The value of %(name)s is not of its declared type.", name=decision.name)
         return fitted
+
+    def record(self, decision: Decision, scope: dict[str, Any], value: Any, since: int) -> None:
+        """Note the value of a decision: on the entry of its table, or as an entry of its own with the values it required."""
+        trace: Trace = self.rt.trace
+        own = [entry for entry in trace.rules[since:] if entry["decision_id"] == decision.id]
+        if decision.table is not None:
+            for entry in own[-1:]:
+                entry["value"] = shown(value)
+            return
+        needed = [target for requirement in decision.requirements if isinstance(target := requirement.target, (InputData, Decision))]
+        inputs = {target.name: shown(scope[target.name]) for target in needed if target.name in scope}
+        trace.add({"decision_id": decision.id, "inputs": inputs, "value": shown(value)}, decision=True)
 
     def scope(self, requirements: list[Requirement]) -> dict[str, Any]:
         """The variables that requirements bring in, imported ones under their import's name."""
@@ -315,24 +332,33 @@ class _Evaluation:
         given = {id(decision): self.given(root, decision) for decision in service.input_decisions}
         run = _Evaluation(root, given)
         if len(service.outputs) == 1:
-            return run.decision(service.outputs[0])
-        return {decision.variable: run.decision(decision) for decision in service.outputs}
+            value = run.decision(service.outputs[0])
+        else:
+            value = {decision.variable: run.decision(decision) for decision in service.outputs}
+        fits, value = coerce(value, service.type, service.model.types if service.model else self.rt.types)
+        return value if fits else self.rt.null("The value of %(name)s is not of its declared type.", name=service.name)
 
     def given(self, root: Env, decision: Decision) -> Any:
         fits, value = fit_input(root.find(decision.variable)[1], decision.type, self.rt)
         return value if fits else None
 
 
-def record_rules(rt: Runtime, decision_id: str, matched: list[Rule], inputs: dict[str, Any], outputs: list[dict[str, Any]]) -> None:
-    """Note which rows of a table fired."""
+def record_rules(
+    rt: Runtime, decision_id: str, table: str, matched: list[Rule], columns: list[tuple[str, Any]], outputs: list[dict[str, Any]]
+) -> None:
+    """Note which rows of a table fired; ``columns`` are the input columns' labels and values."""
     if isinstance(rt.trace, Trace):
-        rt.trace.rules.append(
+        values = [shown(value) for _, value in columns]
+        rt.trace.add(
             {
                 "decision_id": decision_id,
-                "rule_ids": [rule.id for rule in matched],
+                "table": table,
+                "rule_ids": [rule.id for rule in matched[:MAX_PARTS]],
                 "rule_indexes": [rule.index for rule in matched],
-                "inputs": to_json(inputs, exact=False),
-                "outputs": [to_json(output, exact=False) for output in outputs],
+                "annotations": [[text for text in rule.annotations if text] or [rule.description] for rule in matched[:MAX_PARTS]],
+                "inputs": dict(zip((label for label, _ in columns), values, strict=True)),
+                "values": values,
+                "outputs": [shown(output) for output in outputs[:MAX_PARTS]],
             }
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from lxml.etree import _Element
 
-from engine.dmn.boxed import BOXED_NAMES, compile_boxed, compile_function, nothing, typed
+from engine.dmn.boxed import BOXED_NAMES, compile_boxed, compile_function, nothing, placed, typed
 from engine.dmn.itemtypes import read_item_definitions, read_type_ref
 from engine.dmn.model import Closure, Decision, DmnModel, InputData, Knowledge, Requirement, Service
 from engine.dmn.tablereader import read_table
@@ -20,6 +20,16 @@ from engine.words import T, Words
 
 _NAMED = ("inputData", "decision", "variable", "businessKnowledgeModel", "parameter", "formalParameter", "itemComponent", "output",
           "column", "import", "decisionService")  # fmt: skip
+# What the arrows of a requirement graph and the parts of a service may point to (DMN 1.5 §6.2.2, §6.3.9).
+_TARGETS: dict[str, type | tuple[type, ...]] = {
+    "requiredDecision": Decision,
+    "outputDecision": Decision,
+    "inputDecision": Decision,
+    "encapsulatedDecision": Decision,
+    "requiredInput": InputData,
+    "inputData": InputData,
+    "requiredKnowledge": (Knowledge, Service),
+}
 
 
 def read_dmn(data: bytes, file: str, imports: Mapping[str, DmnModel] | None = None) -> tuple[DmnModel | None, list[Problem]]:
@@ -82,7 +92,7 @@ class Builder:
         if not text:
             return nothing("There is no expression.")
         try:
-            return compile_expression(text, self.names).run
+            return placed(compile_expression(text, self.names), place)
         except FeelError as error:
             self.feel_problem(element, place, error)
             return nothing("The expression cannot be read.")
@@ -108,6 +118,10 @@ class Builder:
     def type_ref(self, element: _Element | None) -> Type:
         text = "" if element is None else element.get("typeRef") or self.reader.text(element, "typeRef")
         return ANY if element is None else read_type_ref(self, text, element)
+
+    def texts(self, element: _Element) -> tuple[str, ...]:
+        """Every FEEL text inside an element: what its logic may read."""
+        return tuple("".join(text.itertext()).strip() for text in element.iter(self.reader.prefix + "text"))
 
     typed = staticmethod(typed)
 
@@ -183,11 +197,14 @@ class Builder:
         self.owner = (decision.id, decision.name)
         for child in element:
             kind = self.reader.local(child)
+            if kind in BOXED_NAMES:
+                decision.texts = self.texts(child)
             if kind == "decisionTable":
                 table = self.table(child, place)
                 decision.table, decision.logic = table.view, table.run
             elif kind in BOXED_NAMES:
                 decision.logic = compile_boxed(self, child, place)
+                decision.text = self.reader.text(child) if kind == "literalExpression" else ""
             else:
                 continue
             return
@@ -202,14 +219,18 @@ class Builder:
             self.problem(element, "dmn.no-logic", T("The knowledge model %(name)s has no logic.", name=knowledge.name), severity="warning")
             return
         self.owner = (knowledge.id, knowledge.name)
-        variable = self.reader.one(element, "variable")
-        declared = resolve(self.type_ref(variable), self.model.types) or ANY
+        knowledge.texts = self.texts(logic)
+        knowledge.make = compile_function(self, logic, place, self.result_type(element))
+
+    def result_type(self, element: _Element) -> Type:
+        """What a knowledge model or a service gives back when it is called."""
+        declared = resolve(self.type_ref(self.reader.one(element, "variable")), self.model.types) or ANY
         # The variable's type is that of the function; modelers also write the type of the result there.
-        result = (declared.result or ANY) if declared.kind == "function" else declared
-        knowledge.make = compile_function(self, logic, place, result)
+        return (declared.result or ANY) if declared.kind == "function" else declared
 
     def fill_service(self, element: _Element, service: Service) -> None:
         place = T("Decision service %(name)s", name=service.name)
+        service.type = self.result_type(element)
         service.outputs = self.targets(element, "outputDecision", place)
         service.input_decisions = self.targets(element, "inputDecision", place)
         service.input_data = self.targets(element, "inputData", place)
@@ -235,8 +256,12 @@ class Builder:
             models = [(name, model) for name, model in self.model.imports.items() if model.namespace == namespace]
         for prefix, model in models:
             for elements in (model.decisions, model.inputs, model.knowledge, model.services):
-                if key in elements:
+                if key in elements and isinstance(elements[key], _TARGETS.get(self.reader.local(arrow), object)):
                     return Requirement(elements[key], prefix)
+                if key in elements:
+                    message = T("%(place)s requires %(id)s, which is of another kind; draw the arrow anew.", place=place, id=arrow.get("href", ""))
+                    self.problem(arrow, "dmn.reference", message)
+                    return None
         message = T("%(place)s requires %(id)s, which does not exist; draw the arrow anew.", place=place, id=arrow.get("href", ""))
         self.problem(arrow, "dmn.reference", message)
         return None

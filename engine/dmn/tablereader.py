@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lxml.etree import _Element
 
 from engine.dmn.model import Closure, DecisionTable, InputClause, OutputClause, Rule
-from engine.dmn.tables import AGGREGATORS, HIT_POLICIES, CompiledTable
+from engine.dmn.tables import AGGREGATORS, HIT_POLICIES, CompiledTable, cell_place
 from engine.words import T, Words
 
 if TYPE_CHECKING:
@@ -26,14 +26,16 @@ def read_table(builder: Builder, element: _Element, place: Words, owner_id: str,
     annotations = tuple(item.get("name", "") for item in reader.all(element, "annotation"))
     view = DecisionTable(element.get("id", ""), policy, _aggregation(builder, element, place), inputs, outputs, rules, annotations)
     _check(builder, element, view, place)
+    key = view.id or f"{owner_id}#{len(builder.model.tables) + 1}"
+    builder.model.tables[key] = view
 
     columns = [clause.label or clause.expression or str(number) for number, clause in enumerate(inputs, 1)]
     results = [clause.label or clause.name or str(number) for number, clause in enumerate(outputs, 1)]
     tests, cells = [], []
     for number, item in enumerate(rule_elements, 1):
-        tests.append([builder.tests(cell, _cell(place, number, name)) for cell, name in zip(reader.all(item, "inputEntry"), columns, strict=False)])
+        tests.append([builder.tests(cell, cell_place(place, number, name)) for cell, name in zip(reader.all(item, "inputEntry"), columns, strict=False)])
         cells.append(
-            [builder.expression(cell, _cell(place, number, name)) for cell, name in zip(reader.all(item, "outputEntry"), results, strict=False)]
+            [builder.expression(cell, cell_place(place, number, name)) for cell, name in zip(reader.all(item, "outputEntry"), results, strict=False)]
         )
     # Rows of the wrong length were reported above; they are brought to length so that the rest can still be tried out.
     for row, cell_row in zip(tests, cells, strict=True):
@@ -42,6 +44,8 @@ def read_table(builder: Builder, element: _Element, place: Words, owner_id: str,
     return CompiledTable(
         owner_id,
         owner_name,
+        place,
+        key,
         view,
         [_input_value(builder, item, name, place) for item, name in zip(input_elements, columns, strict=True)],
         tests,
@@ -51,10 +55,6 @@ def read_table(builder: Builder, element: _Element, place: Words, owner_id: str,
         [_default(builder, item, name, place) for item, name in zip(output_elements, results, strict=True)],
         [_order(builder, item, name, place) for item, name in zip(output_elements, results, strict=True)],
     )
-
-
-def _cell(place: Words, row: int, column: str) -> Words:
-    return T("%(place)s, row %(row)d, column %(column)s", place=place, row=row, column=column)
 
 
 def _column(place: Words, column: str) -> Words:

@@ -11,9 +11,11 @@ from engine.dmn.model import Closure, DecisionTable, Rule, fail, fit_input, reco
 from engine.feel.api import UnaryTests
 from engine.feel.builtins import BUILTINS
 from engine.feel.calls import call_value
+from engine.feel.errors import FeelError
 from engine.feel.operators import equal
 from engine.feel.runtime import Env, Runtime
 from engine.feel.types import Type, coerce
+from engine.words import T, Words
 
 HIT_POLICIES = {
     "U": "UNIQUE", "A": "ANY", "P": "PRIORITY", "F": "FIRST", "R": "RULE ORDER", "O": "OUTPUT ORDER", "C": "COLLECT",
@@ -22,12 +24,19 @@ MANY = frozenset(("RULE ORDER", "OUTPUT ORDER", "COLLECT"))
 AGGREGATORS = {"SUM": "sum", "MIN": "min", "MAX": "max", "COUNT": "count"}
 
 
+def cell_place(place: Words, row: int, column: str) -> Words:
+    """How a sentence names one cell of a table."""
+    return T("%(place)s, row %(row)d, column %(column)s", place=place, row=row, column=column)
+
+
 @dataclass(slots=True)
 class CompiledTable:
     """A table with its closures.  ``orders`` gives, per output, the values in order of priority (or ``None``)."""
 
     owner_id: str
     owner_name: str
+    place: Words  # how a sentence names the table: “Decision Fee”
+    key: str  # names the table in records and in ``DmnModel.tables``
     view: DecisionTable
     inputs: list[tuple[str, Closure, Type]]
     tests: list[list[UnaryTests | None]]
@@ -40,7 +49,7 @@ class CompiledTable:
     def run(self, env: Env) -> Any:
         """Evaluate over a scope: the value shaped by the hit policy."""
         values = self.read_inputs(env)
-        matched = [index for index, tests in enumerate(self.tests) if self.matches(tests, values, env)]
+        matched = [index for index in range(len(self.tests)) if self.matches(index, values, env)]
         policy = self.view.hit_policy
         if policy == "FIRST":
             matched = matched[:1]
@@ -66,9 +75,20 @@ class CompiledTable:
             values.append(value)
         return values
 
-    def matches(self, tests: list[UnaryTests | None], values: list[Any], env: Env) -> bool:
-        env.rt.tick()
-        return all(test is None or test.run(env, value) is True for test, value in zip(tests, values, strict=True))
+    def matches(self, index: int, values: list[Any], env: Env) -> bool:
+        """Whether all cells of a row accept the values; an error says which row and column it came from."""
+        column = 0
+        try:
+            env.rt.tick()
+            for test, value in zip(self.tests[index], values, strict=True):
+                if test is not None and test.run(env, value) is not True:
+                    return False
+                column += 1
+        except FeelError as error:
+            name = self.inputs[column][0] if self.inputs else ""
+            error.within(cell_place(self.place, index + 1, name))
+            raise
+        return True
 
     def row(self, index: int, env: Env) -> list[Any]:
         return self.typed([output(env) for output in self.outputs[index]], env.rt)
@@ -81,8 +101,8 @@ class CompiledTable:
         return {clause.name or clause.label: value for clause, value in zip(self.view.outputs, row, strict=True)}
 
     def record(self, rt: Runtime, rules: list[Rule], values: list[Any], rows: list[list[Any]]) -> None:
-        inputs = {label: value for (label, _, _), value in zip(self.inputs, values, strict=True)}
-        record_rules(rt, self.owner_id, rules, inputs, [self.named(row) for row in rows])
+        columns = [(label, value) for (label, _, _), value in zip(self.inputs, values, strict=True)]
+        record_rules(rt, self.owner_id, self.key, rules, columns, [self.named(row) for row in rows])
 
     def value(self, row: list[Any]) -> Any:
         return row[0] if len(row) == 1 else self.named(row)

@@ -8,9 +8,11 @@ from engine.errors import Problem
 from engine.words import T
 
 NAMESPACES = {
+    "http://www.omg.org/spec/DMN/20180521/MODEL/": "1.2",
     "https://www.omg.org/spec/DMN/20191111/MODEL/": "1.3",
     "https://www.omg.org/spec/DMN/20211108/MODEL/": "1.4",
     "https://www.omg.org/spec/DMN/20230324/MODEL/": "1.5",
+    "https://www.omg.org/spec/DMN/20240513/MODEL/": "1.6",
 }
 MAX_BYTES = 5_000_000
 
@@ -33,7 +35,7 @@ def parse_xml(data: bytes, file: str) -> tuple[etree._Element | None, list[Probl
     name = etree.QName(root)
     if name.localname != "definitions" or name.namespace not in NAMESPACES:
         message = T(
-            "This is not a DMN 1.3 to 1.5 file (its root is %(root)s); open it in the modeler and save it again.", root=str(name.text)[:120]
+            "This is not a DMN 1.2 to 1.6 file (its root is %(root)s); open it in the modeler and save it again.", root=str(name.text)[:120]
         )
         return None, [Problem(file, root.sourceline, None, "dmn.namespace", message)]
     return root, []

@@ -7,9 +7,11 @@ Knows nothing of BPMN.  Nothing is ever handed to Python's own evaluation: an ex
 
 from engine.feel.api import Expression, UnaryTests, compile_expression, compile_unary, evaluate, parse_type, special_names, unary_test
 from engine.feel.errors import FeelError, LimitExceeded
+from engine.feel.host import HOST_NAMES
 from engine.feel.values import from_python, to_json, to_text
 
 __all__ = [
+    "HOST_NAMES",
     "Expression",
     "FeelError",
     "LimitExceeded",

@@ -12,9 +12,9 @@ from engine.feel import nodes as n
 from engine.feel.builtins import BUILTINS
 from engine.feel.compiler import INPUT, compile_cell, compile_node
 from engine.feel.errors import FeelError, LimitExceeded
-from engine.feel.limits import CACHE_SIZE, MAX_DEPTH
+from engine.feel.limits import CACHE_SIZE, LONG_CACHE_SIZE, LONG_TEXT, MAX_DEPTH
 from engine.feel.parser import Parser
-from engine.feel.runtime import Env, RootVariables, Runtime
+from engine.feel.runtime import Env, RootVariables, Runtime, run_within_time
 from engine.feel.types import Type, Types
 from engine.feel.values import from_python
 from engine.words import T, Words
@@ -32,9 +32,9 @@ class Expression:
     def __init__(self, text: str, names: frozenset[str]) -> None:
         parser = Parser(text, names, BUILTINS)
         self.text = text
-        self.tree: n.Node = guard(parser.expression)
+        self.tree: n.Node = guard(parser.expression, text)
         self.names = frozenset(parser.free)
-        self._run = guard(lambda: compile_node(self.tree))
+        self._run = guard(lambda: compile_node(self.tree), text)
 
     def evaluate(
         self, scope: Mapping[str, Any] | None = None, *, notes: list[Words] | None = None, clock: Clock | None = None, types: Types | None = None
@@ -46,12 +46,15 @@ class Expression:
         :class:`engine.errors.EngineError` of a host function through.
         """
         env = Env(RootVariables(scope if scope is not None else {}), None, Runtime(notes, clock, types))
-        return guard(lambda: self._run(env), running=True)
-
+        return guard(lambda: self._run(env), self.text, running=True)
 
     def run(self, env: Env) -> Any:
         """The value within a running evaluation, for those who compose closures (boxed expressions)."""
-        return self._run(env)
+        try:
+            return self._run(env)
+        except FeelError as error:
+            error.locate_in(self.text)
+            raise
 
 
 class UnaryTests:
@@ -62,9 +65,9 @@ class UnaryTests:
     def __init__(self, text: str, names: frozenset[str]) -> None:
         parser = Parser(text, names, BUILTINS)
         self.text = text
-        self.tree: n.Tests = guard(parser.unary_tests)
+        self.tree: n.Tests = guard(parser.unary_tests, text)
         self.names = frozenset(parser.free)
-        self._test = guard(lambda: compile_cell(self.tree))
+        self._test = guard(lambda: compile_cell(self.tree), text)
 
     def test(
         self,
@@ -79,32 +82,35 @@ class UnaryTests:
         subject = from_python(value)
         root = Env(RootVariables(scope if scope is not None else {}), None, Runtime(notes, clock, types))
         env = root.child({INPUT: subject})
-        return guard(lambda: self._test(env, subject), running=True)
-
+        return guard(lambda: self._test(env, subject), self.text, running=True)
 
     def run(self, env: Env, value: Any) -> bool | None:
         """The answer within a running evaluation; ``value`` is a FEEL value already."""
-        return self._test(env.child({INPUT: value}), value)
+        try:
+            return self._test(env.child({INPUT: value}), value)
+        except FeelError as error:
+            error.locate_in(self.text)
+            raise
 
 
-def guard(run: Callable[[], Any], *, running: bool = False) -> Any:
-    """Run something and turn running out of Python's stack into an error in words."""
+def guard(run: Callable[[], Any], text: str | None = None, *, running: bool = False) -> Any:
+    """Run something; running out of Python's stack becomes an error in words, and an error learns of which text it speaks."""
     # The bounds of the parser and of calls keep well away from Python's own limit; this is the net below them.
     try:
-        return run()
+        return run_within_time(run) if running else run()
     except RecursionError:
         kind = LimitExceeded if running else FeelError
-        raise kind(T("The expression is nested too deeply (more than %(limit)d levels).", limit=MAX_DEPTH)) from None
+        error = kind(T("The expression is nested too deeply (more than %(limit)d levels).", limit=MAX_DEPTH))
+    except FeelError as failure:
+        error = failure
+    if text is not None:
+        error.locate_in(text)
+    raise error from error.__cause__
 
 
-@lru_cache(maxsize=CACHE_SIZE)
-def _expression(text: str, names: frozenset[str]) -> Expression:
-    return Expression(text, names)
-
-
-@lru_cache(maxsize=CACHE_SIZE)
-def _unary(text: str, names: frozenset[str]) -> UnaryTests:
-    return UnaryTests(text, names)
+# What is remembered is bounded by number and by length, so that no row of huge texts can fill the memory.
+_expression, _long_expression = lru_cache(CACHE_SIZE)(Expression), lru_cache(LONG_CACHE_SIZE)(Expression)
+_unary, _long_unary = lru_cache(CACHE_SIZE)(UnaryTests), lru_cache(LONG_CACHE_SIZE)(UnaryTests)
 
 
 def compile_expression(text: str, names: Iterable[str] = ()) -> Expression:
@@ -113,12 +119,12 @@ def compile_expression(text: str, names: Iterable[str] = ()) -> Expression:
     ``names`` are the names in scope that hold spaces or operator signs, host functions included.  Raises
     :class:`FeelError` with line, column and a snippet.
     """
-    return _expression(text, frozenset(names))
+    return (_expression if len(text) <= LONG_TEXT else _long_expression)(text, frozenset(names))
 
 
 def compile_unary(text: str, names: Iterable[str] = ()) -> UnaryTests:
     """Compile unary tests (cached); an empty text or ``-`` accepts everything.  Raises :class:`FeelError`."""
-    return _unary(text, frozenset(names))
+    return (_unary if len(text) <= LONG_TEXT else _long_unary)(text, frozenset(names))
 
 
 @lru_cache(maxsize=1024)

@@ -34,7 +34,7 @@ def _call_builtin(function: Builtin, positional: list[Any], named: dict[str, Any
         arguments = overload.bind(positional, named)
         if arguments is not None:
             rt.tick(sum(len(argument) for argument in arguments if isinstance(argument, (list, str, dict))) // 10)
-            return overload.run(rt, *arguments)
+            return rt.made(overload.run(rt, *arguments))
     return rt.null("The arguments do not fit the function %(name)s.", name=function.name)
 
 
@@ -47,7 +47,9 @@ def _call_function(function: Function, positional: list[Any], named: dict[str, A
         return rt.null("The arguments do not fit the function %(name)s.", name=name or str(function))
     arguments = []
     for value, type_, parameter in zip(positional, function.types, function.parameters, strict=True):
-        fits, value = (True, value) if type_ == ANY else coerce(value, type_, rt.types)
+        if type_ != ANY and isinstance(value, (list, dict)):
+            rt.tick(len(value))
+        fits, value = (True, value) if type_ == ANY else coerce(value, type_, rt.types if function.known_types is None else function.known_types)
         if not fits:
             return rt.null("The argument %(parameter)s is not of the declared type.", parameter=parameter)
         arguments.append(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,6 @@ from engine.feel.operators import both, calculate, comparison, matches_test, neg
 from engine.feel.runtime import Env, Runtime
 from engine.feel.types import conforms
 from engine.feel.values import Builtin, Function, Range, kind_of, property_of
-from engine.words import T
 
 Closure = Callable[[Env], Any]
 Test = Callable[[Env, Any], "bool | None"]
@@ -23,8 +23,20 @@ INPUT = "?"
 
 
 def compile_node(node: n.Node) -> Closure:
-    """Turn a node into a closure."""
-    return _COMPILERS[type(node)](node)
+    """Turn a node into a closure; where work is done, an error that passes learns the node's place in the text."""
+    closure = _COMPILERS[type(node)](node)
+    if type(node) not in _PLACES:
+        return closure
+    at = node.at
+
+    def placed(env: Env) -> Any:
+        try:
+            return closure(env)
+        except FeelError as error:
+            error.locate(at)
+            raise
+
+    return placed
 
 
 def weight(node: Any) -> int:
@@ -56,7 +68,7 @@ def _bad_temporal(node: n.BadTemporal) -> Closure:
 
 
 def _name(node: n.Name) -> Closure:
-    name = node.name
+    name, at = node.name, node.at
     fallback = BUILTINS.get(name)
 
     # A name with a dot is known somewhere; where it is not in scope, the same text means a path.
@@ -66,7 +78,11 @@ def _name(node: n.Name) -> Closure:
         scope: Env | None = env
         while scope is not None:
             if name in scope.vars:
-                return scope.vars[name]
+                try:
+                    return scope.vars[name]
+                except FeelError as error:  # a variable of the host is turned into a FEEL value when it is first read
+                    error.locate(at)
+                    raise
             scope = scope.parent
         if properties and env.find(first)[0]:
             value = env.find(first)[1]
@@ -90,11 +106,17 @@ def _input(node: n.Input) -> Closure:
 def _chain(node: n.Chain) -> Closure:
     first = compile_node(node.first)
     rest = [(operator, compile_node(operand)) for operator, operand in node.rest]
+    at = node.at
 
     def run(env: Env) -> Any:
         value = first(env)
         for operator, operand in rest:
-            value = calculate(operator, value, operand(env), env.rt)
+            right = operand(env)
+            try:
+                value = calculate(operator, value, right, env.rt)
+            except FeelError as error:
+                error.locate(at)
+                raise
         return value
 
     return run
@@ -125,8 +147,17 @@ def _negate(node: n.Negate) -> Closure:
 
 
 def _compare(node: n.Compare) -> Closure:
-    left, right, test = compile_node(node.left), compile_node(node.right), comparison(node.operator)
-    return lambda env: test(left(env), right(env), env.rt)
+    left, right, test, at = compile_node(node.left), compile_node(node.right), comparison(node.operator), node.at
+
+    def run(env: Env) -> bool | None:
+        one, other = left(env), right(env)
+        try:
+            return test(one, other, env.rt)
+        except FeelError as error:
+            error.locate(at)
+            raise
+
+    return run
 
 
 def _between(node: n.Between) -> Closure:
@@ -149,7 +180,10 @@ def _instance_of(node: n.InstanceOf) -> Closure:
     value = compile_node(node.value)
 
     def run(env: Env) -> bool | None:
-        result = conforms(value(env), node.type, env.rt.types)
+        subject = value(env)
+        if isinstance(subject, (list, dict)):
+            env.rt.tick(len(subject))
+        result = conforms(subject, node.type, env.rt.types)
         if result is None:
             env.rt.null("There is no type %(name)s.", name=node.type.name)
         return result
@@ -173,6 +207,7 @@ def read_property(value: Any, name: str, env: Env) -> Any:
         return value.get(name)
     if isinstance(value, list):
         env.rt.tick(len(value))
+        env.rt.produced(len(value))
         return [read_property(item, name, env) for item in value]
     known, result = property_of(value, name)
     if not known:
@@ -207,6 +242,7 @@ def filter_items(value: Any, condition: Closure, env: Env, cost: int = 1) -> Any
             return element_at(items, answer, env)
         if answer is True:
             result.append(item)
+    env.rt.produced(len(result))
     if not items and isinstance(condition(env), Decimal):
         return None
     return result
@@ -226,17 +262,24 @@ def element_at(items: list[Any], position: Decimal, env: Env) -> Any:
 
 def _list(node: n.ListNode) -> Closure:
     items = [compile_node(item) for item in node.items]
-    return lambda env: [item(env) for item in items]
+    count = 2 + len(items)
+
+    def run(env: Env) -> list[Any]:
+        env.rt.produced(count)
+        return [item(env) for item in items]
+
+    return run
 
 
 def _context(node: n.ContextNode) -> Closure:
     entries = [(key, compile_node(value)) for key, value in node.entries]
-    keys = [key for key, _ in entries]
-    repeated = next((key for key in keys if keys.count(key) > 1), None)
+    times = Counter(key for key, _ in entries)
+    repeated = next((key for key, count in times.items() if count > 1), None)
 
     def run(env: Env) -> Any:
         if repeated is not None:
             return env.rt.null("The context has the key %(key)s twice.", key=repeated)
+        env.rt.produced(4 + len(entries))
         result: dict[str, Any] = {}
         scope = env.child(result)
         for key, value in entries:
@@ -297,6 +340,7 @@ def _for(node: n.For) -> Closure:
                 return None
             result.append(body(scope))
             env.rt.items(len(result))
+            env.rt.produced(1)
         return result
 
     return run
@@ -327,6 +371,7 @@ def _quantified(node: n.Quantified) -> Closure:
 def _function(node: n.FunctionDefinition) -> Closure:
     parameters = tuple(node.parameters)
     types = tuple(node.types)
+    source = node.source
     body = compile_node(node.body) if node.body is not None else None
     cost = weight(node.body)
 
@@ -335,7 +380,11 @@ def _function(node: n.FunctionDefinition) -> Closure:
             if body is None:
                 return rt.null("External functions are not run here.")
             rt.tick(cost)
-            return body(Env(dict(zip(parameters, arguments, strict=True)), env, rt))
+            try:
+                return body(Env(dict(zip(parameters, arguments, strict=True)), env, rt))
+            except FeelError as error:
+                error.locate_in(source)  # the function may have been written in another text than the one that calls it
+                raise
 
         return Function(parameters, types, call)
 
@@ -368,7 +417,7 @@ def _call(node: n.Call) -> Closure:
 def _comparison(node: n.Comparison) -> Closure:
     operand, operator = compile_node(node.operand), node.operator
     if operator == "!=":
-        raise FeelError(T('"!=" needs a value on its left side here.'))
+        raise FeelError('"!=" needs a value on its left side here.', position=node.at)
 
     def run(env: Env) -> Range:
         value = operand(env)
@@ -468,3 +517,5 @@ _COMPILERS: dict[type, Callable[[Any], Closure]] = {
     n.RangeNode: _range,
     n.Comparison: _comparison,
 }
+# Names, sums and comparisons tell their place themselves: they are too many for a wrapper each.
+_PLACES = frozenset((n.In, n.Path, n.Filter, n.Call, n.For, n.Quantified, n.ListNode, n.ContextNode, n.InstanceOf))

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from engine.feel.errors import LimitExceeded
 from engine.feel.runtime import Env
 from engine.feel.temporal import date_to_days, days_to_date
 from engine.feel.values import Range, kind_of
+
+_FARTHEST = 10**18  # beyond this a count is a mistake, and the numbers themselves become slow to count with
 
 
 def iterate(source: Any, last: Any, ranged: bool, env: Env) -> Iterator[Any] | list[Any] | None:
@@ -39,6 +42,8 @@ def _run_between(first: Any, last: Any, env: Env) -> Iterator[Any] | None:
         return env.rt.null("Only whole numbers and dates can be run through from one to another.")
     if kind == "date":
         return (days_to_date(day) for day in _both_ways(date_to_days(first), date_to_days(last)))
+    if abs(first) >= _FARTHEST or abs(last) >= _FARTHEST:
+        raise LimitExceeded("Numbers beyond %(limit)d are not run through.", limit=_FARTHEST)
     if first != first.to_integral_value() or last != last.to_integral_value():
         return env.rt.null("Only whole numbers and dates can be run through from one to another.")
     return (Decimal(number) for number in _both_ways(int(first), int(last)))
@@ -62,4 +67,5 @@ class Partial:
 
     def __getitem__(self, name: str) -> list[Any]:
         self.env.rt.tick(1 + len(self.result) // 50)
+        self.env.rt.produced(len(self.result))
         return list(self.result)

@@ -50,7 +50,8 @@ class Token(NamedTuple):
 def tokenize(source: str) -> list[Token]:
     """Cut a text into tokens, the last of kind ``end``.  Raises :class:`FeelError` for what can never be a token."""
     if len(source) > MAX_SOURCE:
-        raise FeelError("The expression is longer than %(limit)d characters.", limit=MAX_SOURCE)
+        reason = T("The expression is longer than %(limit)d characters.", limit=MAX_SOURCE)
+        raise FeelError(reason, source=source, position=MAX_SOURCE)
     tokens = []
     for match in _TOKEN.finditer(source):
         kind = match.lastgroup
@@ -66,9 +67,13 @@ def tokenize(source: str) -> list[Token]:
     return tokens
 
 
-@lru_cache(maxsize=8192)
 def words_of(name: str) -> tuple[str, ...]:
     """The token texts a name consists of, for comparing names whatever their spacing."""
+    return _words_of(name) if len(name) <= 100 else _words_of.__wrapped__(name)
+
+
+@lru_cache(maxsize=8192)
+def _words_of(name: str) -> tuple[str, ...]:
     try:
         return tuple(token.text for token in tokenize(name)[:-1])
     except FeelError:

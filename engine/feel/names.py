@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable
 
 from engine.feel.lexer import Token, words_of
@@ -22,8 +23,7 @@ class Names:
             return
         self.all.add(name)
         bucket = self.by_word.setdefault(words[0], [])
-        bucket.append((words, name))
-        bucket.sort(key=lambda entry: -len(entry[0]))
+        insort(bucket, (words, name), key=lambda entry: -len(entry[0]))
 
     def longest(self, tokens: list[Token], at: int) -> tuple[int, str] | None:
         """Return ``(number of tokens, name)`` of the longest name that starts at token ``at``."""

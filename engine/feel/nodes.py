@@ -139,6 +139,7 @@ class FunctionDefinition(Node):
     parameters: list[str]
     types: list[Any]
     body: Node | None  # None: an external function, which is never run
+    source: str = ""  # the text the definition stands in
 
 
 @dataclass(slots=True)

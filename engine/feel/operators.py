@@ -133,7 +133,7 @@ def matches_test(value: Any, expected: Any, rt: Runtime) -> bool | None:
     if isinstance(expected, list):
         if isinstance(value, list) and equal(value, expected, rt) is True:
             return True
-        rt.tick(len(expected))
+        rt.tick(len(expected))  # each element may be a range or a list of its own, which is counted again where it is looked at
         return any(item == value and type(item) is type(value) or matches_test(value, item, rt) is True for item in expected)
     return equal(value, expected, rt)
 

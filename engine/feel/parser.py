@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from engine.feel import nodes as n
 from engine.feel.errors import FeelError
+from engine.feel.host import HOST_NAMES
 from engine.feel.lexer import Token, half_width, string_value, tokenize
 from engine.feel.limits import MAX_DEPTH, MAX_NESTING
 from engine.feel.names import Names
@@ -51,7 +52,7 @@ class Parser:
         self.endpoint = False
         self.outer = Names(names)
         self.builtin_names = frozenset(builtins)
-        self.builtins = _multi_word(self.builtin_names)
+        self.builtins = _multi_word(self.builtin_names | HOST_NAMES)
         self.scopes: list[Names] = []
         self.keys = Names()  # keys of contexts written in this text: they may follow a dot or be read in a filter
         self.free: set[str] = set()
@@ -285,7 +286,7 @@ class Parser:
                 if self.is_op(")"):
                     raise self.unexpected()
             self.expect(")", T("at the end of the arguments"))
-        return self.built(n.Call(token.start, callee, positional, named), callee, *positional, *[value for _, value in named])
+        return self.built(n.Call(callee.at, callee, positional, named), callee, *positional, *[value for _, value in named])
 
     def argument_name(self) -> str | None:
         ahead = self.index
@@ -527,10 +528,10 @@ class Parser:
         self.expect(")", T("at the end of the parameters"))
         if self.take("external"):
             self.parse(0)
-            return n.FunctionDefinition(token.start, parameters, types, None)
+            return n.FunctionDefinition(token.start, parameters, types, None, self.source)
         with self.scope(parameters):
             body = self.parse(0)
-        return self.built(n.FunctionDefinition(token.start, parameters, types, body), body)
+        return self.built(n.FunctionDefinition(token.start, parameters, types, body, self.source), body)
 
     def negated_tests(self) -> n.Tests | None:
         """``not(test, …)`` (rule 15), or ``None`` when something else stands here."""

@@ -8,15 +8,49 @@ counted and cut off.  Both are the same for every run: nothing depends on a cloc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from engine.feel.errors import LimitExceeded
-from engine.feel.limits import MAX_PATTERN, MAX_PATTERN_STEPS, MAX_PROGRAM
+from engine.feel.limits import MAX_PATTERN, MAX_PATTERN_STEPS, MAX_PROGRAM, PATTERN_CACHE_SIZE
 from engine.feel.regex_syntax import PatternError, PatternParser, Piece
 from engine.words import T
 
 CHAR, SPLIT, JUMP, SAVE, BACK, START, END, MATCH, EMPTY_MARK, EMPTY_CHECK = range(10)
+
+
+class Budget(list[int]):
+    """Steps that may be run, handed out in slices; between two slices the evaluation counts them and looks at the clock.
+
+    ``budget[0]`` are the steps left of the slice; ``count`` is told of each slice that is used up, in steps.
+    """
+
+    SLICE = 20_000
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        super().__init__([self.SLICE])
+        self.left = MAX_PATTERN_STEPS - self.SLICE
+        self.count = count
+
+    def more(self) -> None:
+        self.count(self.SLICE)
+        if self.left <= 0:
+            _too_long()
+        self.left -= self.SLICE
+        self[0] += self.SLICE
+
+    def settle(self) -> None:
+        """Count what was used of the last slice."""
+        self.count(self.SLICE - max(self[0], 0))
+
+
+def _too_long() -> None:
+    raise LimitExceeded("The pattern takes too long on this text; make the pattern simpler or the text shorter.")
+
+
+def _refill(budget: list[int]) -> None:
+    budget.more() if isinstance(budget, Budget) else _too_long()
 
 
 class Pattern:
@@ -24,7 +58,7 @@ class Pattern:
 
     def __init__(self, pattern: str, flags: str = "") -> None:
         if len(pattern) > MAX_PATTERN:
-            raise PatternError(T("it is longer than %(limit)d characters", limit=MAX_PATTERN))
+            raise LimitExceeded("A pattern is longer than %(limit)d characters.", limit=MAX_PATTERN)
         if set(flags) - set("smixq"):
             raise PatternError(T("unknown flag"))
         if "q" in flags:
@@ -45,7 +79,7 @@ class Pattern:
     def _add(self, code: int, one: Any = None, two: Any = None) -> int:
         self.program.append((code, one, two))
         if len(self.program) > MAX_PROGRAM:
-            raise PatternError(T("the pattern is too large"))
+            raise LimitExceeded("A pattern is too large; count fewer repetitions in it.")
         return len(self.program) - 1
 
     def _patch(self, index: int, one: Any, two: Any = None) -> None:
@@ -121,6 +155,7 @@ class Pattern:
         return None
 
     def _match(self, text: str, begin: int, visited: set[int], budget: list[int]) -> list[int | None] | None:
+        budget[0] -= 2  # beginning costs something too: a long text has many places to begin at
         program, size, width = self.program, len(text), len(self.program)
         remember = not self.back_references
         stack: list[tuple[int, int, tuple[int | None, ...]]] = [(0, begin, (None,) * (2 * self.groups + 2 + self.marks))]
@@ -130,7 +165,7 @@ class Pattern:
             while True:
                 budget[0] -= 1
                 if budget[0] < 0:
-                    raise LimitExceeded("The pattern takes too long on this text; make the pattern simpler or the text shorter.")
+                    _refill(budget)
                 if remember:
                     key = at * width + pc
                     if key in visited:
@@ -198,7 +233,7 @@ def _without_space(pattern: str) -> str:
     return "".join(result)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=PATTERN_CACHE_SIZE)
 def compile_pattern(pattern: str, flags: str = "") -> Pattern:
     """Translate a pattern (cached); raises :class:`PatternError`."""
     return Pattern(pattern, flags)
@@ -214,6 +249,7 @@ def find_all(pattern: Pattern, text: str, budget: list[int]) -> list[list[int | 
         if match is None:
             break
         matches.append(match)
+        budget[0] -= 8
         at = match[1] if match[1] > match[0] else match[1] + 1
     return matches
 

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.feel.errors import FeelError, LimitExceeded
-from engine.feel.limits import MAX_CALLS, MAX_ITEMS, MAX_NOTES, MAX_STEPS, MAX_STRING
+from engine.feel.limits import (
+    CLOCK_EVERY,
+    LONG,
+    MAX_CALLS,
+    MAX_CELLS,
+    MAX_ITEMS,
+    MAX_NOTES,
+    MAX_SECONDS,
+    MAX_STEPS,
+    MAX_STRING,
+    MAX_WAIT,
+)
 from engine.feel.types import Types
 from engine.feel.values import KIND_WORDS, from_python
 from engine.words import T, Words
@@ -21,15 +34,32 @@ def system_clock() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+_OUTERMOST = threading.local()
+_NOT_YET = (-1.0, -1.0)  # the clocks are first read when an evaluation turns out to be long: most never ask them
+
+
+def run_within_time(run: Callable[[], Any]) -> Any:
+    """Run an evaluation; those that begin inside it (checks of declared types, host functions) share its allowance of time."""
+    if getattr(_OUTERMOST, "began", None) is not None:
+        return run()
+    _OUTERMOST.began = _NOT_YET
+    try:
+        return run()
+    finally:
+        _OUTERMOST.began = None
+
+
 class Runtime:
     """One evaluation.  ``notes`` collects why something became null; ``clock`` returns an aware UTC datetime."""
 
-    __slots__ = ("steps", "calls", "notes", "clock", "zone", "types", "trace")
+    __slots__ = ("steps", "look", "cells", "calls", "notes", "clock", "zone", "types", "trace")
 
     def __init__(
         self, notes: list[Words] | None = None, clock: Callable[[], dt.datetime] | None = None, types: Types | None = None, zone: str = OFFICE_ZONE
     ) -> None:
         self.steps = MAX_STEPS
+        self.look = MAX_STEPS - CLOCK_EVERY  # when the steps left fall below this, the clock is looked at
+        self.cells = MAX_CELLS
         self.calls = 0
         self.notes = notes
         self.clock = clock or system_clock
@@ -40,8 +70,37 @@ class Runtime:
     def tick(self, amount: int = 1) -> None:
         """Count work; raises :class:`LimitExceeded` when the budget is used up."""
         self.steps -= amount
+        if self.steps < self.look:
+            self._check()
+
+    def _check(self) -> None:
         if self.steps < 0:
             raise LimitExceeded("The expression was stopped after %(limit)d steps; it works through too many elements.", limit=MAX_STEPS)
+        self.look = max(self.steps - CLOCK_EVERY, 0)
+        began = getattr(_OUTERMOST, "began", None)
+        if began is None:
+            return
+        if began is _NOT_YET:
+            _OUTERMOST.began = (time.thread_time(), time.monotonic())
+            return
+        used = time.thread_time() - began[0]
+        if used > MAX_SECONDS or used > LONG and time.monotonic() - began[1] > MAX_WAIT:
+            raise LimitExceeded("The expression was stopped because it takes too long; let it work through fewer elements.")
+
+    def produced(self, count: int) -> None:
+        """Count elements of lists and contexts that come into being: together they are what an evaluation takes of memory."""
+        self.cells -= count
+        if self.cells < 0:
+            raise LimitExceeded("The expression was stopped because it makes too many values (more than %(limit)d).", limit=MAX_CELLS)
+
+    def made(self, value: Any) -> Any:
+        """Count what a function gave back, and give it back."""
+        if isinstance(value, (list, dict)):
+            self.produced(1 + len(value))
+        elif isinstance(value, str):
+            self.produced(len(value) // 10)
+            self.tick(len(value) // 100)
+        return value
 
     def items(self, count: int) -> None:
         """Refuse a list of more than the permitted number of elements."""
@@ -52,7 +111,7 @@ class Runtime:
         """Refuse a text of more than the permitted length."""
         if count > MAX_STRING:
             raise LimitExceeded("The text would be longer than %(limit)d characters.", limit=MAX_STRING)
-        self.steps -= count // 1000
+        self.produced(count // 10)
 
     def null(self, message: str, /, **params: Any) -> None:
         """A semantic error: remember why, and be null.

@@ -71,6 +71,7 @@ class Function:
     parameters: tuple[str, ...]
     types: tuple[Any, ...]
     call: Callable[..., Any]
+    known_types: Mapping[str, Any] | None = None  # the named types where the function was defined; none: those of the caller
 
     def __str__(self) -> str:
         return f"function({', '.join(self.parameters)})"

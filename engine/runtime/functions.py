@@ -1,7 +1,8 @@
 """The FEEL functions that the desk adds to the models of a case (host functions).
 
-``due`` ``overdue`` ``add workdays`` ``workdays between`` ``handler`` ``section of`` ``people`` ``extendable``.  Asked something
-that makes no sense they answer null, as FEEL functions do; a timer without a date then raises an incident that says where.
+``due`` ``overdue`` ``add workdays`` ``workdays between`` ``is workday`` ``next workday`` ``previous workday`` ``handler``
+``section of`` ``name of`` ``people`` ``extendable``.  Asked something that makes no sense they answer null, as FEEL functions do;
+a timer without a date then raises an incident that says where.  ``processes/README.md`` describes them for designers.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from engine.store import tables
 if TYPE_CHECKING:
     from engine.runtime.desk import Desk
 
+FARTHEST = 40_000  # days: about a century of working days; beyond it a count is a mistake and would build the days of each year
+
 
 class HostFunctions:
     """The functions as seen by one case within one command.  ``root_key`` is ``None`` outside any case (timer start events)."""
@@ -36,6 +39,9 @@ class HostFunctions:
             "overdue": self.overdue,
             "add workdays": self.add_workdays,
             "workdays between": self.workdays_between,
+            "is workday": self.is_workday,
+            "next workday": self.next_workday,
+            "previous workday": self.previous_workday,
             "handler": self.handler,
             "section of": self.section_of,
             "name of": self.name_of,
@@ -77,9 +83,9 @@ class HostFunctions:
         return found.astimezone(self._desk.zone).date() if isinstance(found, datetime) else found
 
     def add_workdays(self, date: Any, n: Any) -> Any:
-        """The ``n``-th working day after ``date`` (before it, if negative)."""
+        """The ``n``-th working day after ``date`` (before it, if negative); 0 gives ``date`` back.  At most ``FARTHEST`` days."""
         day = self._day(date)
-        if day is None or not isinstance(n, (int, Decimal)) or isinstance(n, bool) or n != int(n):
+        if day is None or not isinstance(n, (int, Decimal)) or isinstance(n, bool) or abs(n) > FARTHEST or n != int(n):
             return None
         try:
             return self._desk.engine.calendar.add_workdays(day, int(n))
@@ -87,9 +93,31 @@ class HostFunctions:
             return None
 
     def workdays_between(self, a: Any, b: Any) -> Any:
-        """How many working days lie in ``(a, b]``."""
+        """How many working days lie in ``(a, b]``; negative when ``b`` is earlier.  At most ``FARTHEST`` days apart."""
         first, last = self._day(a), self._day(b)
-        return None if first is None or last is None else self._desk.engine.calendar.workdays_between(first, last)
+        if first is None or last is None or abs((last - first).days) > FARTHEST:
+            return None
+        return self._desk.engine.calendar.workdays_between(first, last)
+
+    def is_workday(self, date: Any) -> bool | None:
+        """Whether the office works on that day (a moved Saturday counts as worked, a holiday on a Monday does not)."""
+        day = self._day(date)
+        return None if day is None else self._desk.engine.calendar.is_workday(day)
+
+    def next_workday(self, date: Any) -> Any:
+        """``date`` itself if it is worked, otherwise the first working day after it (顺延)."""
+        return self._nearest(date, "next_workday")
+
+    def previous_workday(self, date: Any) -> Any:
+        """``date`` itself if it is worked, otherwise the last working day before it (提前)."""
+        return self._nearest(date, "previous_workday")
+
+    def _nearest(self, date: Any, direction: str) -> Any:
+        day = self._day(date)
+        try:
+            return None if day is None else getattr(self._desk.engine.calendar, direction)(day)
+        except EngineError:
+            return None
 
     def extendable(self, rule_id: Any) -> bool:
         """Whether a running clock of the case with that rule may still be extended now."""

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from engine.dmn import parse_dmn
+from engine.dmn import imported_files, parse_dmn, read_together
 from engine.feel import to_json
 
 NS = "https://www.omg.org/spec/DMN/20230324/MODEL/"
@@ -136,3 +136,67 @@ def test_the_given_clock_is_read():
 def test_the_namespaces_of_dmn_1_3_to_1_5_are_read(version):
     xml = f'<definitions xmlns="https://www.omg.org/spec/DMN/{version}/MODEL/" id="d" name="m" namespace="n">{decision("d", literal("1"))}</definitions>'
     assert to_json(parse_dmn(xml.encode(), "m.dmn").decisions["d"].evaluate().value) == 1
+
+
+def file_of(namespace, body, *imports):
+    arrows = "".join(f'<import name="{name}" namespace="{other}" importType="{NS}"/>' for name, other in imports)
+    return f'<definitions xmlns="{NS}" id="d" name="m" namespace="{namespace}">{arrows}{body}</definitions>'.encode()
+
+
+def needs_other(namespace, key):
+    return f'<informationRequirement><requiredDecision href="{namespace}#{key}"/></informationRequirement>'
+
+
+FILES = {
+    "a.dmn": file_of("urn:a", decision("top", literal("b.mid + 1"), needs=needs_other("urn:b", "mid")), ("b", "urn:b")),
+    "b.dmn": file_of("urn:b", decision("mid", literal("c.base * 10"), needs=needs_other("urn:c", "base")), ("c", "urn:c")),
+    "c.dmn": file_of("urn:c", decision("base", literal("n"))),
+}
+
+
+def test_files_that_import_each_other_are_read_in_the_order_they_need():
+    read = read_together(FILES)
+    assert all(problems == [] for _, problems in read.values())
+    assert read["a.dmn"][0].decisions["top"].evaluate({"n": 4}).value == 41
+    assert imported_files(FILES) == {"a.dmn": ("b.dmn", "c.dmn"), "b.dmn": ("c.dmn",)}
+
+
+def test_a_model_deployed_earlier_may_be_imported():
+    earlier = read_together({name: FILES[name] for name in ("b.dmn", "c.dmn")})
+    read = read_together({"a.dmn": FILES["a.dmn"]}, {model.namespace: model for model, _ in earlier.values()})
+    assert read["a.dmn"][0].decisions["top"].evaluate({"n": 4}).value == 41
+
+
+def test_an_import_that_is_missing_or_goes_in_a_circle_is_said():
+    alone = read_together({"a.dmn": FILES["a.dmn"]})["a.dmn"][1]
+    assert any(problem.rule == "dmn.import" for problem in alone)
+    circle = {**FILES, "c.dmn": file_of("urn:c", decision("base", literal("1")), ("a", "urn:a"))}
+    assert any(problem.rule == "dmn.import-circle" for _, problems in read_together(circle).values() for problem in problems)
+    twice = {**FILES, "d.dmn": FILES["c.dmn"]}
+    assert [problem.rule for problem in read_together(twice)["d.dmn"][1]] == ["dmn.namespace-twice"]
+
+
+def test_an_imported_knowledge_model_keeps_to_the_types_of_its_own_file():
+    amount = '<itemDefinition name="tAmount"><typeRef>number</typeRef><allowedValues><text>[0..10]</text></allowedValues></itemDefinition>'
+    logic = '<encapsulatedLogic><formalParameter name="x" typeRef="tAmount"/><literalExpression><text>x * 2</text></literalExpression></encapsulatedLogic>'
+    twice = f'<businessKnowledgeModel id="k" name="twice"><variable name="twice" typeRef="tAmount"/>{logic}</businessKnowledgeModel>'
+    arrow = '<knowledgeRequirement><requiredKnowledge href="urn:k#k"/></knowledgeRequirement>'
+    read = read_together(
+        {
+            "k.dmn": file_of("urn:k", amount + twice),
+            "a.dmn": file_of("urn:a", decision("d", literal("[k.twice(3), k.twice(30), k.twice(6)]"), needs=arrow), ("k", "urn:k")),
+        }
+    )
+    assert to_json(read["a.dmn"][0].decisions["d"].evaluate({}).value) == [6, None, None]
+
+
+def test_a_service_keeps_to_its_declared_type():
+    service = '<decisionService id="s" name="s"><variable name="s" typeRef="string"/><outputDecision href="#d"/></decisionService>'
+    assert model(decision("d", literal("1")) + service).services["s"].evaluate({}).value is None
+    assert model(decision("d", literal("[&quot;a&quot;]")) + service).services["s"].evaluate({}).value == "a"
+
+
+def test_an_arrow_to_an_element_of_another_kind_is_refused():
+    wrong = '<inputData id="n" name="n"><variable name="n"/></inputData>' + decision("d", literal("n"), needs=needs_decision("n"))
+    problems = read_together({"a.dmn": file_of("urn:a", wrong)})["a.dmn"][1]
+    assert [problem.rule for problem in problems] == ["dmn.reference"]

@@ -41,7 +41,17 @@ def test_a_unique_table_gives_the_value_of_its_row_and_says_which(amount, expect
     result = decide(table_xml(STEPS), 金额=amount)
     assert result.value == expected
     assert result.rules == [
-        {"decision_id": "pick", "rule_ids": [f"r{row}"], "rule_indexes": [row], "inputs": {"金额": amount}, "outputs": [{"结果": expected}]}
+        {
+            "decision_id": "pick",
+            "table": "t",
+            "rule_ids": [f"r{row}"],
+            "rule_indexes": [row],
+            "annotations": [[f"第{row}行"]],
+            "inputs": {"金额": amount},
+            "values": [amount],
+            "outputs": [{"结果": expected}],
+            "value": expected,
+        }
     ]
     assert result.failure is None
 

@@ -67,3 +67,26 @@ def test_an_error_shows_the_place_in_the_text():
         evaluate("amount > 100 an level = 1")
     assert "»an level" in str(caught.value)
     assert caught.value.message.msgid.startswith("%(reason)s (line")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("1 + (for i in 1..10000000 return i)[1]", 1, 6),
+        ("{f: function(n)\n   f(n + 1), r: f(0)}.r", 2, 4),
+        ("a +\n x", 2, 2),
+        ("!= 3 and 2", 1, 1),
+        ("1" + " " * 60_000, 1, 50_001),
+    ],
+)
+def test_an_error_while_running_says_the_line_and_column_too(text, line, column):
+    with pytest.raises(FeelError) as caught:
+        evaluate(text, {"a": 1, "x": object()})
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert "»" in str(caught.value)
+
+
+def test_the_functions_of_the_host_are_known_in_every_text_and_null_where_there_are_none():
+    for name in ("add workdays", "workdays between", "is workday", "next workday", "previous workday", "section of", "name of"):
+        assert evaluate(f"{name}(1)") is None
+        assert evaluate(f"1 + {name}(1)", {name: lambda value: value}) == 2

@@ -159,6 +159,19 @@ def test_no_text_raises_anything_but_a_feel_error(text):
             pass
 
 
+@settings(max_examples=400)
+@given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=25).map(" ".join)))
+def test_every_error_says_where_in_the_text_it_is(text):
+    for make in (lambda: compile_expression(text).evaluate({"a": 1}), lambda: compile_unary(text).test(Decimal(1), {"a": 1})):
+        try:
+            make()
+        except FeelError as error:
+            assert error.source == text
+            assert 0 <= error.position <= len(text)
+            assert error.line >= 1
+            assert error.column >= 1
+
+
 @settings(max_examples=300)
 @given(st.text(alphabet="ab.*+?()[]{}|^$\\-1,dDwpPi ", max_size=25), st.text(alphabet="ab-1 \n", max_size=15), st.sampled_from(["", "i", "m", "s", "x", "q"]))
 def test_no_pattern_raises_anything_but_a_feel_error(pattern, subject, flags):

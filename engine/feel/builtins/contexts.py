@@ -29,6 +29,8 @@ def get_value_at(rt: Runtime, context: dict[str, Any], keys: list[Any]) -> Any:
 
 @builtin("get entries", "m: ctx")
 def get_entries(rt: Runtime, context: dict[str, Any]) -> list[dict[str, Any]]:
+    rt.tick(len(context))
+    rt.produced(6 * len(context))
     return [{"key": key, "value": value} for key, value in context.items()]
 
 
@@ -44,6 +46,7 @@ def context_of(rt: Runtime, entries: list[Any]) -> dict[str, Any] | None:
 
 @builtin("context put", "context: ctx, key: str, value: any")
 def context_put(rt: Runtime, context: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    rt.produced(4 * len(context))
     return {**context, key: value}
 
 
@@ -66,6 +69,7 @@ def context_put_at(rt: Runtime, context: dict[str, Any], keys: list[Any], value:
 def context_merge(rt: Runtime, contexts: list[Any]) -> dict[str, Any] | None:
     if not all(isinstance(context, dict) for context in contexts):
         return rt.null("context merge takes contexts only.")
+    rt.produced(4 * sum(map(len, contexts)))
     return {key: value for context in contexts for key, value in context.items()}
 
 

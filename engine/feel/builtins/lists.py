@@ -33,6 +33,7 @@ def _extreme(wanted: int) -> Callable[[Runtime, list[Any]], Any]:
         if order(best, best, rt) is None:
             return None
         for item in items[1:]:
+            rt.tick()
             result = order(item, best, rt)
             if result is None:
                 return None
@@ -46,6 +47,7 @@ def _numeric(run: Callable[[Runtime, list[Decimal]], Any], *, empty: Any = None)
     def checked(rt: Runtime, items: list[Any]) -> Any:
         if not items:
             return empty() if empty else rt.null("The list is empty.")
+        rt.tick(len(items) // 2)
         if not all(isinstance(item, Decimal) for item in items):
             return rt.null("The list holds something that is not a number.")
         try:
@@ -126,8 +128,11 @@ def is_empty(rt: Runtime, items: list[Any]) -> bool:
 
 
 def _holds(items: list[Any], value: Any, rt: Runtime) -> bool:
-    rt.tick(len(items) // 10)
-    return any(equal(item, value, rt) is True for item in items)
+    for item in items:
+        rt.tick()
+        if equal(item, value, rt) is True:
+            return True
+    return False
 
 
 @builtin("list contains", "list: list, element: any")
@@ -204,7 +209,7 @@ def reverse(rt: Runtime, items: list[Any]) -> list[Any]:
 
 @builtin("index of", "list: list, match: any")
 def index_of(rt: Runtime, items: list[Any], match: Any) -> list[Decimal]:
-    rt.tick(len(items) // 10)
+    rt.tick(len(items))
     return [Decimal(index) for index, item in enumerate(items, 1) if equal(item, match, rt) is True]
 
 
@@ -263,6 +268,8 @@ def partition(rt: Runtime, items: list[Any], size: Decimal) -> list[list[Any]] |
     step = int(size)
     if step < 1:
         return rt.null("The size of a part is at least 1.")
+    rt.tick(len(items) // step)
+    rt.produced(len(items) + 8 * (len(items) // step))
     return [items[at : at + step] for at in range(0, len(items), step)]
 
 
@@ -274,6 +281,7 @@ def sort(rt: Runtime, items: list[Any], precedes: Any = None) -> list[Any] | Non
     unordered = []
 
     def natural(left: Any, right: Any) -> int:
+        rt.tick()
         result = order(left, right, rt)
         if result is None:
             unordered.append(left)

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.feel.builtins.registry import builtin
-from engine.feel.limits import MAX_PATTERN_STEPS
-from engine.feel.regex import Pattern, PatternError, compile_pattern, find_all, replacement_parts
+from engine.feel.regex import Budget, Pattern, PatternError, compile_pattern, find_all, replacement_parts
 from engine.feel.runtime import Runtime
 from engine.feel.values import to_text
 
@@ -94,14 +93,14 @@ def is_blank(rt: Runtime, text: str) -> bool:
 # -- regular expressions ----------------------------------------------------------------------------------------------
 
 
-def _with_pattern(rt: Runtime, pattern: str, flags: str | None, use: Callable[[Pattern, list[int]], Any]) -> Any:
-    budget = [MAX_PATTERN_STEPS]
+def _with_pattern(rt: Runtime, pattern: str, flags: str | None, use: Callable[[Pattern, Budget], Any]) -> Any:
+    budget = Budget(lambda steps: rt.tick(steps // 2))  # matching in a loop draws on the budget of the whole evaluation
     try:
-        return use(compile_pattern(pattern, flags or ""), budget)
+        answer = use(compile_pattern(pattern, flags or ""), budget)
+        budget.settle()
+        return answer
     except PatternError as error:
         return rt.null('The pattern "%(pattern)s" cannot be used: %(reason)s', pattern=pattern[:80], reason=error.reason)
-    finally:
-        rt.tick((MAX_PATTERN_STEPS - budget[0]) // 4)  # matching in a loop draws on the budget of the whole evaluation
 
 
 @builtin("matches", "input: str, pattern: str, flags?: str?")
