@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from engine.errors import Problem
@@ -10,16 +12,13 @@ from engine.words import T
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 BPMNDI = "http://www.omg.org/spec/BPMN/20100524/DI"
 ZEEBE = "http://camunda.org/schema/zeebe/1.0"
-FEEL_LANGUAGES = {
-    "feel",
-    "http://www.omg.org/spec/feel/20140401",
-    "http://www.omg.org/spec/dmn/20180521/feel/",
-    "https://www.omg.org/spec/dmn/20191111/feel/",
-    "https://www.omg.org/spec/dmn/20230324/feel/",
-}
+_FEEL = re.compile(r"(?:feel|https?://www\.omg\.org/spec/(?:feel/\d+|dmn/\d+/feel))/?", re.IGNORECASE)
 
 MAX_BYTES = 5 * 1024 * 1024
 """The largest model accepted, in bytes; the largest public reference models are below one megabyte."""
+
+MAX_BREADTH = 30_000
+"""The most elements accepted directly inside one: some fifteen thousand steps with their flows in one process."""
 
 MAX_DEPTH = 200
 """The deepest nesting of XML elements accepted."""
@@ -38,6 +37,16 @@ def zeebe(name: str) -> str:
 def local(element) -> str:
     """The tag without its namespace; an empty text for comments and processing instructions."""
     return etree.QName(element).localname if isinstance(element.tag, str) else ""
+
+
+def is_feel(language: str | None) -> bool:
+    """Whether an expression language's name means FEEL, of whatever version; the standards write it in capitals and in small letters."""
+    return language is not None and _FEEL.fullmatch(language.strip()) is not None
+
+
+def is_dialect(root) -> bool:
+    """Whether a file is written for an engine like this one: it declares the ``zeebe`` namespace, or FEEL as its language."""
+    return ZEEBE in root.nsmap.values() or is_feel(root.get("expressionLanguage"))
 
 
 def parse_xml(data: bytes, file: str) -> tuple[etree._ElementTree | None, list[Problem]]:
@@ -84,6 +93,18 @@ def parse_xml(data: bytes, file: str) -> tuple[etree._ElementTree | None, list[P
         return refused(
             "xml.too-deep",
             T("The file %(file)s nests elements %(depth)d deep; at most %(limit)d.", file=file, depth=depth, limit=MAX_DEPTH),
+        )
+    broad = next((element for element in tree.getroot().iter() if len(element) > MAX_BREADTH), None)
+    if broad is not None:
+        return refused(
+            "xml.too-broad",
+            T(
+                "In %(file)s one element has %(count)d parts; at most %(limit)d are accepted. Split the model with call activities.",
+                file=file,
+                count=len(broad),
+                limit=MAX_BREADTH,
+            ),
+            broad.sourceline,
         )
     return tree, []
 

@@ -75,7 +75,7 @@ def check():
     finally:
         for upload in uploads:
             upload.close()
-    found, problems = examine(files, engine().catalogue)
+    found, problems = examine(files, engine().catalogue, engine().desk.people.directory())
     errors = sum(1 for problem in problems if problem.severity == "error")
     ticket = "" if errors else administration.stage_files(engine().desk, files, by=g.person.login, address=security.address())
     page = render_template(
@@ -152,7 +152,7 @@ def version(key: int):
     g.room = "designer"
     row, versions = _version(key)
     content = bytes(row.content)
-    _found, problems = examine({row.file: content}, engine().catalogue)
+    _found, problems = examine({row.file: content}, engine().catalogue, engine().desk.people.directory())
     text = "" if row.kind == "process" else content.decode("utf-8", "replace")
     return render_template(
         "designer/version.html", row=row, versions=versions, problems=_sorted(problems), labels=_labels({row.file: content}, []), text=text,
