@@ -14,7 +14,7 @@ import click
 
 from engine.errors import DeploymentRejected, EngineError, ValidationFailed
 from engine.words import T, Words, translate
-from web import program_version
+from web import cli_operations, program_version
 from web.config import Settings, load_settings, with_secret
 
 MODEL_FILES = (".bpmn", ".dmn", ".form", ".yaml")
@@ -277,6 +277,20 @@ def make_ready(session: Session, engine: Any) -> None:
         from engine.runtime import demo as loader
 
         loader.load(engine)
+
+
+@command(main)
+@click.option("--type", "types", multiple=True, help="A job type to do; may be repeated. Without it: all that are set up.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Jobs to do at the same time, instead of the setting.")
+@click.option("--once", is_flag=True, help="Do the jobs that are there, then stop.")
+def worker(session: Session, types: tuple[str, ...], threads: int | None, once: bool) -> None:
+    """Do the jobs of the processes, beside or instead of the server, until stopped."""
+    from web.cli_worker import work
+
+    work(session, types, threads, once)
+
+
+cli_operations.add_to(main, command)
 
 
 @main.command("version")

@@ -1,14 +1,15 @@
-"""Activities: tasks, sub-processes, call activities, multi-instance (BPMN 2.0 §10.2–10.3)."""
+"""Activities: tasks, sub-processes, call activities (BPMN 2.0 §10.2–10.3); what repeats them stands in :mod:`engine.bpmn.repeating`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from SpiffWorkflow.util.task import TaskState
+
 from engine.bpmn.elements import ElementFailure, EventDefinition, FlowNode
-from engine.bpmn.events import send_message
+from engine.bpmn.events import begun_behind_gateway, open_job, send_message
 from engine.bpmn.expressions import ModelValue
-from engine.bpmn.variables import assign, map_inputs, plain, visible
+from engine.bpmn.variables import map_inputs, plain, visible
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -16,14 +17,37 @@ if TYPE_CHECKING:
 
 
 class Activity(FlowNode):
-    """Base of all activities: input mappings, then boundary events, then the work."""
+    """Base of all activities: input mappings, then boundary events, then the work.
+
+    With a start quantity the work begins when as many tokens have come (BPMN 2.0 table 10.3).
+    """
+
+    def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
+        super().__init__(wf_spec, bpmn_id, **kwargs)
+        self.start_quantity = 1
+        self.for_compensation = False
 
     def _run(self, token: Token) -> bool | None:
+        if self.start_quantity > 1 and not self._gathered(token):
+            return None
         map_inputs(token)
         token.execution.activated(token)
         for event in self.boundaries:
             token.execution.arm(token, event)
         return self.execute(token)
+
+    def _gathered(self, token: Token) -> bool:
+        """Whether ``token`` completes the number needed; then the others are merged into it."""
+        if token.internal_data.get("gathered"):
+            return True
+        waiting = [other for other in token.scope.children if other.task_spec is self and other.internal_data.get("gathered") is False]
+        if len(waiting) + 1 < self.start_quantity:
+            token.internal_data["gathered"] = False
+            return False
+        for other in waiting[: self.start_quantity - 1]:
+            token.execution.discard(other)
+        token.internal_data["gathered"] = True
+        return True
 
 
 class PlainTask(Activity):
@@ -74,9 +98,7 @@ class JobTask(Activity):
     def execute(self, token: Token) -> bool | None:
         if self.job_type is None:
             return True
-        view = token.execution.view(token)
-        retries = self.retries.evaluate(view) if self.retries else 3
-        token.execution.host.open_job(token, str(self.job_type.evaluate(view)), int(retries), self.headers)
+        open_job(self, token)
         return None
 
 
@@ -95,25 +117,39 @@ class SendTask(JobTask):
 
     def execute(self, token: Token) -> bool | None:
         if self.job_type is None and self.definition.kind == "message":
-            send_message(self, token)
+            send_message(self, self.definition, token)
             return True
         return super().execute(token)
 
 
 class ReceiveTask(Activity):
-    """Waits for its message."""
+    """Waits for its message; an instantiating one is started by it (BPMN 2.0 §10.2.3)."""
 
     element_type = "receiveTask"
+    listens = True
+    all_needed = False
 
     def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
         super().__init__(wf_spec, bpmn_id, **kwargs)
-        self.definition = EventDefinition()
+        self.definitions: list[EventDefinition] = []
+        self.instantiate = False
 
     def execute(self, token: Token) -> None:
         token.execution.arm(token, self)
 
+    def started(self, execution: Execution, scope: Token) -> None:
+        """Its message has started the process."""
+        begun_behind_gateway(self, execution, scope)
+        token = execution.make_token(self, scope)
+        token._state = TaskState.STARTED
+        execution.activated(token)
+        execution.complete_token(token, {})
+
     def fire(self, execution: Execution, owner: Token, variables: dict[str, Any]) -> None:
-        execution.complete_token(owner, variables)
+        if owner.task_spec is self:
+            execution.complete_token(owner, variables)
+        else:
+            owner.task_spec.chosen_event(owner, self, variables)
 
 
 class ScriptTask(JobTask):
@@ -157,6 +193,8 @@ class BusinessRuleTask(JobTask):
     def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
         super().__init__(wf_spec, bpmn_id, **kwargs)
         self.decision_id: ModelValue | None = None
+        self.binding = "latest"
+        self.version_tag: str | None = None
         self.result_variable: str | None = None
 
     def execute(self, token: Token) -> bool | None:
@@ -177,6 +215,8 @@ class CallActivity(Activity):
     def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
         super().__init__(wf_spec, bpmn_id, **kwargs)
         self.called: ModelValue | None = None
+        self.binding = "latest"
+        self.version_tag: str | None = None
         self.propagate_parent = True
         self.propagate_child = True
 
@@ -212,6 +252,79 @@ class EventSubProcess(SubProcess):
     element_type = "eventSubProcess"
 
 
+class Transaction(SubProcess):
+    """A sub-process that can be cancelled: then all it has completed is undone (BPMN 2.0 §10.3.5)."""
+
+    element_type = "transaction"
+
+
+class AdHocSubProcess(SubProcess):
+    """A sub-process without a fixed order (BPMN 2.0 §10.3.4).
+
+    ``active`` (``zeebe:adHoc activeElementsCollection``) gives the ids of the elements to begin with; without it all that no flow
+    leads to begin: at once, or one after another when ``sequential``.  It is done when nothing runs in it any more or, if it has
+    a completion condition, when that holds after an element has completed; the rest is then ended, unless ``cancel_remaining`` is off.
+    """
+
+    element_type = "adHocSubProcess"
+
+    def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
+        super().__init__(wf_spec, bpmn_id, **kwargs)
+        self.sequential = False
+        self.active: ModelValue | None = None
+        self.condition: ModelValue | None = None
+        self.cancel_remaining = True
+
+    def execute(self, token: Token) -> bool | None:
+        chosen = self._chosen(token)
+        token.execution.arm_event_subprocesses(token)
+        if not chosen:
+            return True if self.condition is None else None
+        if self.sequential:
+            token.internal_data["todo"] = [node.name for node in chosen[1:]]
+            chosen = chosen[:1]
+        for node in chosen:
+            node.begin_at(token.execution, token)
+        return None
+
+    def _chosen(self, token: Token) -> list[FlowNode]:
+        if self.active is None:
+            return self.entry
+        ids = plain(self.active.evaluate(token.execution.view(token)))
+        return [self._inside(token, id) for id in (ids if isinstance(ids, list) else [ids]) if id is not None]
+
+    def _inside(self, token: Token, id: Any) -> FlowNode:
+        node = token.execution.spec.task_specs.get(str(id))
+        if node is None or node.container is not self:
+            raise ElementFailure(
+                "AD_HOC_ERROR", T("“%(label)s” is to begin with “%(id)s”, which is no element in it.", label=self.label, id=str(id))
+            )
+        return node
+
+    def activate(self, token: Token, ids: list[str]) -> None:
+        """Begin further elements of a running ad-hoc sub-process.  Raises :class:`ElementFailure` for an id that is not in it."""
+        for node in [self._inside(token, id) for id in ids]:
+            node.begin_at(token.execution, token)
+
+    def inner_completed(self, token: Token) -> None:
+        memory = token.internal_data
+        if self.condition is None or memory.get("closing"):
+            return
+        if self.condition.evaluate(token.execution.view(token)) is True:
+            memory["closing"] = True
+            memory.pop("todo", None)
+            if self.cancel_remaining:
+                token.execution.terminate_contents(token)
+
+    def contents_done(self, token: Token) -> None:
+        memory = token.internal_data
+        if memory.get("todo"):
+            name, *memory["todo"] = memory["todo"]
+            token.execution.spec.task_specs[name].begin_at(token.execution, token)
+        elif self.condition is None or memory.get("closing"):
+            token.execution.attempt(token, token.complete)
+
+
 class ProcessScope(FlowNode):
     """The process itself, as the spec of the root token."""
 
@@ -220,125 +333,3 @@ class ProcessScope(FlowNode):
 
     def contents_done(self, token: Token) -> None:
         token.execution.finish_process()
-
-
-@dataclass
-class Loop:
-    """``multiInstanceLoopCharacteristics`` with the dialect's ``zeebe:loopCharacteristics``."""
-
-    sequential: bool
-    items: ModelValue | None
-    cardinality: ModelValue | None
-    input_element: str | None
-    output_collection: str | None
-    output_element: ModelValue | None
-    condition: ModelValue | None
-
-
-class MultiInstance(Activity):
-    """The body of a multi-instance activity: a scope that holds one token per item (BPMN 2.0 §10.3.2, §13.3.7).
-
-    Boundary events belong to the body.  The output collection is filled in the order of the items; the completion condition
-    is asked after each item and sees everything collected so far.
-    """
-
-    recorded = False
-
-    def __init__(self, wf_spec, bpmn_id: str, inner: Activity, loop: Loop, **kwargs: Any) -> None:
-        super().__init__(wf_spec, bpmn_id, **kwargs)
-        self.inner, self.loop = inner, loop
-        self.element_type = inner.element_type
-
-    def execute(self, token: Token) -> bool | None:
-        items = self._items(token)
-        if self.loop.output_collection:
-            token.data[self.loop.output_collection] = [None] * len(items)
-        if not items:
-            self._publish(token)
-            return True
-        memory = token.internal_data
-        memory["total"], memory["started"], memory["done"] = len(items), 0, 0
-        if self.loop.sequential:
-            memory["items"] = items
-            self._start_item(token, items[0])
-        else:
-            for item in items:
-                self._start_item(token, item)
-        return None
-
-    def _items(self, token: Token) -> list[Any]:
-        view = token.execution.view(token)
-        if self.loop.items is not None:
-            items = plain(self.loop.items.evaluate(view))
-            if not isinstance(items, list):
-                raise ElementFailure(
-                    "MULTI_INSTANCE_ERROR",
-                    T(
-                        "“%(label)s” repeats over “%(text)s”, which is %(value)s and not a list.",
-                        label=self.label,
-                        text=self.loop.items.text.strip(),
-                        value=repr(items),
-                    ),
-                )
-            return items
-        count = plain(self.loop.cardinality.evaluate(view))
-        try:
-            number = int(count)
-        except (TypeError, ValueError):
-            number = -1
-        if number < 0:
-            raise ElementFailure(
-                "MULTI_INSTANCE_ERROR",
-                T("“%(label)s” is to run %(count)s times; a whole number from 0 is needed.", label=self.label, count=repr(count)),
-            )
-        return list(range(1, number + 1))
-
-    def _start_item(self, body: Token, item: Any) -> None:
-        body.internal_data["started"] += 1
-        token = body.execution.make_token(self.inner, body)
-        token.internal_data["n"] = body.internal_data["started"]
-        token.data["loopCounter"] = body.internal_data["started"]
-        if self.loop.input_element:
-            token.data[self.loop.input_element] = item
-        output = self.loop.output_element.simple_name if self.loop.output_element else None
-        if output:
-            token.data.setdefault(output, None)
-        token._ready()
-
-    def item_completed(self, body: Token, token: Token) -> None:
-        """One item is done: collect its output, ask the condition, start the next or finish."""
-        execution, memory, loop = body.execution, body.internal_data, self.loop
-        view = execution.view(token)
-        memory["done"] += 1
-        if loop.output_collection and loop.output_element is not None:
-            collected = list(body.data[loop.output_collection])
-            collected[token.internal_data["n"] - 1] = plain(loop.output_element.evaluate(view))
-            body.data[loop.output_collection] = collected
-        satisfied = False
-        if loop.condition is not None:
-            token.data.update(self._counters(body))
-            satisfied = loop.condition.evaluate(view) is True
-        execution._finished(token, "COMPLETED")
-        execution.discard(token)
-        if satisfied:
-            execution.terminate_contents(body)
-        elif loop.sequential and memory["started"] < memory["total"]:
-            self._start_item(body, memory["items"][memory["started"]])
-        if not body._children:
-            self._publish(body)
-            execution.attempt(body, body.complete)
-
-    def _counters(self, body: Token) -> dict[str, int]:
-        """The standard's counters (BPMN 2.0 table 10.30) as they stand after the item just completed."""
-        memory = body.internal_data
-        return {
-            "numberOfInstances": memory["total"],
-            "numberOfCompletedInstances": memory["done"],
-            "numberOfActiveInstances": memory["started"] - memory["done"],
-            "numberOfTerminatedInstances": 0,
-        }
-
-    def _publish(self, body: Token) -> None:
-        name = self.loop.output_collection
-        if name:
-            assign(body.scope, name, body.data.pop(name))

@@ -17,18 +17,19 @@ from engine.bpmn.expressions import ModelValue
 from engine.words import T, Words
 
 if TYPE_CHECKING:
-    from engine.bpmn.execution import Token
+    from engine.bpmn.execution import Execution, Token
 
 
 class ElementFailure(Exception):
     """An element cannot go on: no flow can be taken, a timer cannot be read, …  It becomes an incident on the token.
 
-    ``type`` is a stable upper-case word; ``message`` names the expression, what it saw and the cure.
+    ``type`` is a stable upper-case word; ``message`` names the expression, what it saw and the cure.  ``details`` are kept with
+    the incident for whoever mends it: ``expression`` (text) and ``seen`` (the values it used, by name).
     """
 
-    def __init__(self, type: str, message: Words) -> None:
+    def __init__(self, type: str, message: Words, details: dict[str, Any] | None = None) -> None:
         super().__init__(str(message))
-        self.type, self.message = type, message
+        self.type, self.message, self.details = type, message, details or {}
 
 
 @dataclass(eq=False)
@@ -50,13 +51,27 @@ class Mapping_:
     target: str
 
 
+@dataclass(frozen=True)
+class DataAssociation:
+    """One ``dataInputAssociation`` or ``dataOutputAssociation`` (BPMN 2.0 §10.4.2): the variable (or data store) ``source`` is
+    carried to ``target``, as ``transformation`` makes it, then the ``assignments`` are made (expression, target path)."""
+
+    source: str | None
+    target: str | None
+    transformation: ModelValue | None
+    assignments: tuple[tuple[ModelValue, str], ...] = ()
+    from_store: bool = False
+    to_store: bool = False
+    """Whether ``source`` or ``target`` is a data store: kept beyond the instance and shared by all (BPMN 2.0 §10.4.1)."""
+
+
 @dataclass
 class EventDefinition:
     """What an event waits for or throws.
 
     ``kind``: none, message, timer, signal, error, escalation, terminate, conditional, link, cancel, compensate or multiple.
-    ``name`` is the message's or signal's name; ``code`` the error or escalation code (``None`` catches all).
-    ``timer_type`` is date, duration or cycle.
+    ``name`` is the message's, signal's or link's name; ``code`` the error or escalation code (``None`` catches all).
+    ``timer_type`` is date, duration or cycle.  ``activity`` is the one a compensation is thrown at (``None``: all of the scope).
     """
 
     kind: str = "none"
@@ -65,7 +80,9 @@ class EventDefinition:
     correlation_key: ModelValue | None = None
     timer_type: str | None = None
     timer: ModelValue | None = None
-    job_type: ModelValue | None = None
+    condition: ModelValue | None = None
+    activity: str | None = None
+    wait_for_completion: bool = True
 
     @property
     def waits(self) -> bool:
@@ -83,6 +100,8 @@ class FlowNode(BpmnSpecMixin):
     """What has to be closed in the database when a waiting token is terminated: task, job or call."""
     joins = False
     """Whether arriving tokens remember the flow they came by."""
+    listens = False
+    """Whether the element does nothing but wait for an event."""
 
     def __init__(self, wf_spec, bpmn_id: str, **kwargs: Any) -> None:
         super().__init__(wf_spec, bpmn_id, **kwargs)
@@ -95,7 +114,14 @@ class FlowNode(BpmnSpecMixin):
         self.boundaries: list[FlowNode] = []
         self.event_subprocesses: list[FlowNode] = []
         self.start: FlowNode | None = None
+        """The start event of a container; without one its :attr:`entry` nodes begin (implicit start, BPMN 2.0 §13.1)."""
+        self.entry: list[FlowNode] = []
         self.container: FlowNode | None = None
+        self.compensation_handler: FlowNode | None = None
+        """What undoes this activity once it is completed: the activity its compensation boundary event points to."""
+        self.completion_quantity = 1
+        self.data_inputs: list[DataAssociation] = []
+        self.data_outputs: list[DataAssociation] = []
         self.line: int | None = None
 
     @property
@@ -127,6 +153,17 @@ class FlowNode(BpmnSpecMixin):
     def contents_done(self, token: Token) -> None:
         """Called when ``token`` is a scope and its last inner token has left."""
 
+    def inner_completed(self, token: Token) -> None:
+        """Called when ``token`` is a scope and an element in it has completed."""
+
+    def begin_at(self, execution: Execution, scope: Token) -> None:
+        """Begin ``scope`` here: a token stands before the element and runs it."""
+        execution.make_token(self, scope)._ready()
+
+    def started(self, execution: Execution, scope: Token) -> None:
+        """What the element waits for has happened and starts ``scope``."""
+        self.begin_at(execution, scope)
+
     def select_flows(self, token: Token) -> list[Flow]:
         """The flows a token leaves by: every unconditional one, every one whose condition holds, and the default flow when no
         condition holds (BPMN 2.0 §13.2.1, §8.4.13)."""
@@ -150,13 +187,24 @@ def no_flow(node: FlowNode, scope) -> ElementFailure:
     names = sorted(
         set().union(*(flow.condition.expression.names for flow in node.flows_out if flow.condition and flow.condition.expression))
     )
-    seen = ", ".join(f"{name} = {scope.get(name)!r}" for name in names)
+    values = {name: plain_or_text(scope.get(name)) for name in names}
     return ElementFailure(
         "CONDITION_ERROR",
         T(
             "No outgoing flow of “%(label)s” can be taken (%(conditions)s); seen: %(seen)s. Give one flow as the default or correct the variables.",
             label=node.label,
             conditions=conditions,
-            seen=seen or "–",
+            seen=", ".join(f"{name} = {value!r}" for name, value in values.items()) or "–",
         ),
+        {"expression": conditions, "seen": values},
     )
+
+
+def plain_or_text(value: Any) -> Any:
+    """A value as an incident can keep it: JSON, or what it reads as when it has no JSON form."""
+    from engine.bpmn.variables import plain
+
+    try:
+        return plain(value)
+    except TypeError:
+        return repr(value)

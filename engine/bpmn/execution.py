@@ -7,25 +7,27 @@ has to be written to the database is told to a :class:`Host`; the execution itse
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
+from engine.bpmn.compensation import Compensating
 from engine.bpmn.elements import ElementFailure, EventDefinition, Flow, FlowNode
-from engine.bpmn.variables import ScopeView, Unstorable, assign, assign_path, plain, visible
+from engine.bpmn.throwing import Throwing
+from engine.bpmn.timers import MODEL_FUNCTIONS
+from engine.bpmn.variables import ScopeView, Unstorable, assign, map_outputs, plain, visible
+from engine.bpmn.waiting import MAX_NAME, Waiting, awaited, correlation_text
+from engine.errors import InvalidState
 from engine.feel import FeelError
 from engine.words import T
 
 MAX_STEPS = 100_000
 """Elements run within one command; beyond it a loop without a wait state is assumed and an incident raised."""
-
-MAX_NAME = 255
-"""Characters of an id, of a message's or signal's name, of a group and of a correlation key, as the tables keep them."""
-
 
 class Host(Protocol):
     """What an execution asks of the world around it.  All calls happen inside one command."""
@@ -37,17 +39,19 @@ class Host(Protocol):
     def activity_ended(self, token: Token, state: str, properties: dict[str, Any]) -> None: ...
     def open_task(self, token: Token) -> None: ...
     def open_job(self, token: Token, type: str, retries: int, headers: dict[str, str]) -> None: ...
-    def open_timer(self, token: Token, event: FlowNode, definition: EventDefinition, value: Any) -> None: ...
-    def open_subscription(self, token: Token, event: FlowNode, kind: str, name: str, correlation_key: str) -> None: ...
+    def open_timer(self, token: Token, event: FlowNode, reference: str, definition: EventDefinition, value: Any) -> None: ...
+    def open_subscription(self, token: Token, reference: str, kind: str, name: str, correlation_key: str) -> None: ...
     def close_waits(self, token: Token) -> None: ...
     def close(self, token: Token, kind: str) -> None: ...
     def call(self, token: Token, process_id: str, variables: dict[str, Any]) -> None: ...
     def decide(self, token: Token, decision_id: str, context: Mapping[str, Any]) -> Any: ...
     def send_message(self, name: str, correlation_key: str, variables: dict[str, Any]) -> None: ...
     def send_signal(self, name: str, variables: dict[str, Any]) -> None: ...
+    def read_store(self, name: str) -> Any: ...
+    def write_store(self, name: str, value: Any) -> None: ...
     def error_escaped(self, token: Token, code: str, message: str, variables: dict[str, Any]) -> bool: ...
     def escalation_escaped(self, token: Token, code: str, variables: dict[str, Any]) -> bool: ...
-    def incident(self, token: Token, type: str, message: Any) -> None: ...
+    def incident(self, token: Token, type: str, message: Any, details: Mapping[str, Any]) -> None: ...
 
 
 class Token(Task):
@@ -84,7 +88,7 @@ class Token(Task):
         self.workflow.queue.append(self)
 
 
-class Execution(BpmnWorkflow):
+class Execution(Waiting, Throwing, Compensating, BpmnWorkflow):
     """The live state of one process instance.
 
     ``spec`` is a process of a model; ``host`` a :class:`Host`.  A new execution has only its root token; :meth:`begin`
@@ -97,6 +101,8 @@ class Execution(BpmnWorkflow):
         self.next_id = 1
         self.ended = False
         self.interrupted: set[int] = set()
+        self.emptied: list[Token] = []
+        self.watching: dict[int, Token] | None = None
         super().__init__(spec, script_engine=host, deserializing=True)
 
     # --- reading ---------------------------------------------------------------------------------------------------------
@@ -112,7 +118,12 @@ class Execution(BpmnWorkflow):
 
     def view(self, token: Token) -> ScopeView:
         """The variables and functions visible from ``token``, for FEEL."""
-        return ScopeView(token, self.host.functions)
+        return ScopeView(token, self.functions)
+
+    @cached_property
+    def functions(self) -> Mapping[str, Any]:
+        """The FEEL functions of the host and of the dialect."""
+        return {**MODEL_FUNCTIONS, **self.host.functions}
 
     def token(self, id: int) -> Token | None:
         return self.tasks.get(id)
@@ -127,29 +138,53 @@ class Execution(BpmnWorkflow):
         self.next_id += 1
         return token
 
-    def begin(self, variables: Mapping[str, Any], start: FlowNode | None = None) -> None:
-        """Make the root token with ``variables`` and a token on the (none or given) start event; run with :meth:`run`."""
+    def begin(
+        self, variables: Mapping[str, Any], start_event: str | None = None, place: Callable[[Execution], None] | None = None
+    ) -> None:
+        """Make the root token with ``variables`` and begin at the none start event, or everywhere no flow leads to, or at the event
+        that a row names (see :mod:`engine.bpmn.waiting`), or where ``place`` puts tokens; run with :meth:`run`."""
         self.task_tree = self.make_token(self.spec.start, None)
         self.task_tree._state = TaskState.STARTED
         self.task_tree.data.update(variables)
-        self.open_scope(self.task_tree, start)
+        if place is not None:
+            self.arm_event_subprocesses(self.task_tree)
+            place(self)
+        else:
+            self.open_scope(self.task_tree, None if start_event is None else self.starter(start_event))
+
+    def starter(self, reference: str) -> FlowNode:
+        """The start event (or what stands for one) that a row of a definition names.  Raises :class:`InvalidState`."""
+        id = reference.partition("#")[0]
+        for node in self.spec.starters:
+            if id in (node.name, node.bpmn_id):
+                return node
+        raise InvalidState("The process has no start event “%(element)s”.", element=id)
 
     def open_scope(self, scope: Token, start: FlowNode | None = None) -> None:
         """Arm the event sub-processes of ``scope`` and put a token on its start event."""
         spec = scope.task_spec
-        for subprocess in spec.event_subprocesses:
-            self.arm(scope, subprocess.start)
-        start = start or spec.start
+        self.arm_event_subprocesses(scope)
         if start is not None:
-            self.make_token(start, scope)._ready()
+            start.started(self, scope)
+        for node in spec.entry if start is None else ():
+            node.begin_at(self, scope)
+        if not spec.entry and start is None:
+            # Nothing to do in it: done at once.
+            self.check_scope(scope)
+
+    def arm_event_subprocesses(self, scope: Token) -> None:
+        for subprocess in scope.task_spec.event_subprocesses:
+            self.arm(scope, subprocess.start)
 
     # --- running ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Move tokens until every one of them waits."""
-        steps = 0
+        steps, conditional = 0, self.spec.has_conditions
         while True:
-            while self.queue:
+            while (conditional and self.check_conditions()) or self.queue:
+                if not self.queue:
+                    continue
                 token = self.queue.popleft()
                 if not token.alive or token._state != TaskState.READY:
                     continue
@@ -169,7 +204,7 @@ class Execution(BpmnWorkflow):
                     self.queue.clear()
                     return
                 self.attempt(token, token.run)
-            if not self._release_inclusive_joins():
+            if not self._release_joins():
                 return
 
     def do_engine_steps(self, will_complete_task=None, did_complete_task=None) -> None:
@@ -187,12 +222,45 @@ class Execution(BpmnWorkflow):
             self.fail(token, ElementFailure("VALUE_ERROR", failure))
         except FeelError as error:
             # An expression that exceeds its bounds must not take the command, and with it the user's work, down.
-            self.fail(token, ElementFailure("EXPRESSION_ERROR", T("“%(label)s”: %(reason)s", label=token.task_spec.label, reason=error.message)))
+            message = T("“%(label)s”: %(reason)s", label=token.task_spec.label, reason=error.message)
+            self.fail(token, ElementFailure("EXPRESSION_ERROR", message, {"expression": getattr(error, "source", None)}))
 
     def fail(self, token: Token, failure: ElementFailure) -> None:
+        """The token stops with an incident; :meth:`retry` takes it up again where it stopped, before or after its work."""
+        token.internal_data["incident"] = "leave" if token._state == TaskState.COMPLETED else "run"
         token._state = TaskState.WAITING
-        token.internal_data["incident"] = True
-        self.host.incident(token, failure.type, failure.message)
+        self.host.incident(token, failure.type, failure.message, failure.details)
+
+    def retry(self, token: Token) -> Token:
+        """Take up a token that stands in an incident; gives the token that goes on (run with :meth:`run`).
+
+        Work that was begun is closed and begun anew by a token of its own, so that no row of the first attempt is taken for one of
+        the second.  Raises :class:`InvalidState` when the token stands in no incident.
+        """
+        phase = token.internal_data.pop("incident", None)
+        if phase is None:
+            raise InvalidState("“%(label)s” stands in no incident.", label=token.task_spec.label)
+        if phase == "leave":
+            self.attempt(token, token.complete)
+            return token
+        if token._children:
+            # A scope goes on by what is in it.
+            token._state = TaskState.STARTED
+            return token
+        again = self.make_token(token.task_spec, token.parent)
+        again.data, again.internal_data, again.history = token.data, token.internal_data, token.history
+        if token.task_spec.wait_kind and token.history is not None:
+            self.host.close(token, token.task_spec.wait_kind)
+        self.close_waits(token)
+        self.discard(token)
+        again._ready()
+        self.wake()
+        return again
+
+    def wake(self) -> None:
+        """Queue the tokens that were ready to run when their command was cut short (an endless loop stops a whole instance)."""
+        queued = {id(token) for token in self.queue}
+        self.queue.extend(token for token in self.tasks.values() if token._state == TaskState.READY and id(token) not in queued)
 
     # --- life of a token -------------------------------------------------------------------------------------------------
 
@@ -226,25 +294,30 @@ class Execution(BpmnWorkflow):
     def leave(self, token: Token) -> None:
         """The element's work is done: map outputs, choose the flows, record, go on."""
         spec, scope = token.task_spec, token.scope
-        if spec.outputs_:
-            view = self.view(token)
-            results: dict[str, Any] = {}
-            for mapping in spec.outputs_:
-                head = mapping.target.partition(".")[0]
-                if head != mapping.target and head not in results and isinstance(view.get(head), dict):
-                    results[head] = view[head]
-                assign_path(results, mapping.target, plain(mapping.source.evaluate(view)))
-            for name, value in results.items():
-                assign(scope, name, value)
+        if token.internal_data.get("undoing"):
+            self.undoing_done(token)
+            return
+        if (spec.outputs_ or spec.data_outputs) and "mapped" not in token.internal_data:
+            map_outputs(token)
+            # Should no flow be possible now, a retry must not count a second time what an output adds up.
+            token.internal_data["mapped"] = True
+        if "for" in token.internal_data:
+            self.undoing_done(token)
+            return
         body = scope.task_spec
         if getattr(body, "inner", None) is spec:
             body.item_completed(scope, token)
             return
         flows = token.chosen if token.chosen is not None else spec.select_flows(token)
         self._finished(token, "COMPLETED")
+        if self.spec.has_compensation:
+            self.remember(token)
         for flow in flows:
-            self.arrive(scope, flow)
+            for _ in range(spec.completion_quantity):
+                self.arrive(scope, flow)
         self.discard(token)
+        if scope.alive:
+            scope.task_spec.inner_completed(scope)
         self.check_scope(scope)
 
     def arrive(self, scope: Token, flow: Flow) -> Token:
@@ -252,30 +325,37 @@ class Execution(BpmnWorkflow):
         token = self.make_token(flow.target, scope)
         if flow.target.joins:
             token.internal_data["flow"] = flow.id
-        token._ready()
+        token._state = TaskState.READY
+        if flow.target.listens:
+            # Who listens does so before a sibling throws: the order of branches is not defined (BPMN 2.0 §13.4.1).
+            self.queue.appendleft(token)
+        else:
+            self.queue.append(token)
         return token
 
     def check_scope(self, scope: Token) -> None:
-        """A scope that has lost its last token is done."""
-        if not scope._children and scope.alive:
-            scope.task_spec.contents_done(scope)
+        """A scope that has lost its last token is done.  However deep it is nested, one after another: not within one another."""
+        self.emptied.append(scope)
+        if len(self.emptied) > 1:
+            return
+        try:
+            for place in self.emptied:
+                if not place._children and place.alive:
+                    place.task_spec.contents_done(place)
+        finally:
+            self.emptied.clear()
 
     def finish_process(self) -> None:
         """The root scope is empty: the instance is completed."""
         self.ended = True
         self.completed = True
-        self._close_waits(self.task_tree)
+        self.close_waits(self.task_tree)
 
     def _finished(self, token: Token, state: str) -> None:
         if token.history is not None:
             properties = self.properties(token) if state == "COMPLETED" else {}
             self.host.activity_ended(token, state, properties)
-        self._close_waits(token)
-
-    def _close_waits(self, token: Token) -> None:
-        if token.armed:
-            self.host.close_waits(token)
-            token.armed = False
+        self.close_waits(token)
 
     def discard(self, token: Token) -> None:
         """Take a token without children out of the tree; finished work lives in history rows, not here."""
@@ -295,6 +375,8 @@ class Execution(BpmnWorkflow):
             return
         if token.task_spec.wait_kind and token.history is not None:
             self.host.close(token, token.task_spec.wait_kind)
+        if "incident" in token.internal_data:
+            self.host.close(token, "incident")
         self._finished(token, "TERMINATED")
         token._state = TaskState.CANCELLED
         self.discard(token)
@@ -308,155 +390,25 @@ class Execution(BpmnWorkflow):
     def cancel_all(self) -> None:
         """End the whole instance."""
         self.terminate_contents(self.task_tree)
-        self._close_waits(self.task_tree)
+        self.close_waits(self.task_tree)
         self.queue.clear()
         self.ended = True
 
-    # --- events ----------------------------------------------------------------------------------------------------------
+    # --- joins that look upstream ----------------------------------------------------------------------------------------
 
-    def arm(self, owner: Token, event: FlowNode) -> None:
-        """Make ``owner`` wait for ``event`` (a boundary event, an event sub-process' start, a catch event)."""
-        definition: EventDefinition = event.definition
-        if not definition.waits:
-            return
-        view = self.view(owner)
-        if definition.kind == "timer":
-            self.host.open_timer(owner, event, definition, definition.timer.evaluate(view))
-        else:
-            name = definition.name.evaluate(view)
-            correlation_key = ""
-            if definition.correlation_key is not None:
-                correlation_key = correlation_text(definition.correlation_key.evaluate(view))
-                if correlation_key is None:
-                    raise ElementFailure(
-                        "CORRELATION_ERROR",
-                        T(
-                            "The correlation key “%(text)s” of “%(label)s” has no value. Set the variable before the event is reached.",
-                            text=definition.correlation_key.text.strip(),
-                            label=event.label,
-                        ),
-                    )
-            if max(len(str(name)), len(correlation_key)) > MAX_NAME:
-                raise ElementFailure(
-                    "CORRELATION_ERROR",
-                    T("The name or correlation key of “%(label)s” is longer than %(limit)d characters.", label=event.label, limit=MAX_NAME),
-                )
-            self.host.open_subscription(owner, event, definition.kind, str(name), correlation_key)
-        owner.armed = True
-
-    def trigger(self, owner: Token, event: FlowNode, variables: Mapping[str, Any]) -> None:
-        """What ``owner`` waited for has happened: ``event`` fires with ``variables``."""
-        event.fire(self, owner, plain(dict(variables)))
-
-    def throw_error(self, token: Token, code: str, message: str, variables: Mapping[str, Any]) -> None:
-        """Throw a BPMN error at ``token``; the innermost catcher takes it (BPMN 2.0 §10.5.6).
-
-        Without a catcher in this instance the host is asked (the calling instance may have one); without any, the token keeps an
-        incident that says so.
-        """
-        found = self.find_catcher(token, "error", code)
-        if found is not None:
-            self._caught(found, variables, {"code": code, "message": message})
-        elif not self.host.error_escaped(token, code, message, dict(variables)):
-            self.fail(
-                token,
-                ElementFailure(
-                    "UNHANDLED_ERROR",
-                    T(
-                        "Error “%(code)s” of “%(label)s” is caught nowhere. Add an error boundary event.",
-                        code=code,
-                        label=token.task_spec.label,
-                    ),
-                ),
-            )
-
-    def throw_escalation(self, token: Token, code: str, variables: Mapping[str, Any]) -> None:
-        """Throw an escalation; the thrower goes on unless the catcher interrupts it (BPMN 2.0 §10.5.6)."""
-        found = self.find_catcher(token, "escalation", code)
-        if found is not None:
-            self._caught(found, variables, {"code": code})
-        elif not self.host.escalation_escaped(token, code, dict(variables)):
-            self.host.incident(
-                token,
-                "UNHANDLED_ESCALATION",
-                T(
-                    "Escalation “%(code)s” of “%(label)s” is caught nowhere. Add an escalation boundary event.",
-                    code=code,
-                    label=token.task_spec.label,
-                ),
-            )
-
-    def throw_signal(self, name: str, variables: Mapping[str, Any]) -> None:
-        """Hand a signal to everything in this instance that waits for it now, before the thrower takes another step, then to the
-        world (BPMN 2.0 §10.5.7)."""
-        for owner in list(self.tasks.values()):
-            for event in awaited(owner.task_spec):
-                if (
-                    owner.alive
-                    and owner.armed
-                    and event.definition.kind == "signal"
-                    and event.definition.name.evaluate(self.view(owner)) == name
-                ):
-                    self.trigger(owner, event, variables)
-        self.host.send_signal(name, dict(variables))
-
-    def _caught(self, found: tuple[FlowNode, Token], variables: Mapping[str, Any], details: dict[str, Any]) -> None:
-        event, owner = found
-        self.trigger(owner, event, variables)
-
-    def find_catcher(self, token: Token, kind: str, code: str) -> tuple[FlowNode, Token] | None:
-        """Search outwards from ``token``; in one place a matching code goes before a catch-all."""
-        came_from: Token | None = None
-        place: Token | None = token
-        while place is not None:
-            spec = place.task_spec
-            groups: list[Iterable[FlowNode]] = []
-            if came_from is not None and place.id not in self.interrupted:
-                groups.append(sub.start for sub in spec.event_subprocesses if came_from.task_spec is not sub)
-            groups.append(spec.boundaries)
-            for group in groups:
-                candidates = [event for event in group if event.definition.kind == kind]
-                for wanted in (code, None):
-                    for event in candidates:
-                        if self._code(event, place) == wanted:
-                            return event, place
-            came_from, place = place, place.parent
-        return None
-
-    def _code(self, event: FlowNode, place: Token) -> str | None:
-        code = event.definition.code
-        return None if code is None else str(code.evaluate(self.view(place)))
-
-    # --- inclusive joins -------------------------------------------------------------------------------------------------
-
-    def _release_inclusive_joins(self) -> bool:
-        """When nothing else moves, let go the inclusive joins that nobody can reach any more (BPMN 2.0 §13.4.3)."""
+    def _release_joins(self) -> bool:
+        """When nothing else moves, let go the joins that nobody can reach any more (BPMN 2.0 §13.4.3, §13.4.5)."""
         for token in list(self.tasks.values()):
-            waiting = token.alive and token._state == TaskState.STARTED and getattr(token.task_spec, "waits_for_upstream", False)
+            if not token.alive:
+                continue
+            waiting = token._state == TaskState.STARTED and getattr(token.task_spec, "waits_for_upstream", False)
             if waiting and token.task_spec.release(token):
                 # What it sent on may be on its way to another join: let that arrive before asking the next one.
                 return True
+            for name in list(token.internal_data.get("activated", ())):
+                if self.spec.task_specs[name].reset(self, token):
+                    return True
         return False
 
 
-def awaited(spec: FlowNode) -> list[FlowNode]:
-    """The events a token of ``spec`` may be armed with: its own, on its border, in its event sub-processes, behind its gateway."""
-    events = [spec, *spec.boundaries, *(sub.start for sub in spec.event_subprocesses)]
-    if spec.element_type == "eventBasedGateway":
-        events += [flow.target for flow in spec.flows_out]
-    return [event for event in events if getattr(event, "definition", None) is not None]
-
-
-def correlation_text(value: Any) -> str | None:
-    """A correlation key as text: numbers without a trailing ``.0``, so that 7 and "7" meet."""
-    value = plain(value)
-    if value is None or isinstance(value, (list, dict)):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
-
-
-__all__ = ["Execution", "Host", "Token", "visible"]
+__all__ = ["MAX_NAME", "Execution", "Host", "Token", "awaited", "correlation_text", "visible"]

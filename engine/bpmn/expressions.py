@@ -14,10 +14,7 @@ from typing import Any
 from engine.feel import Expression, FeelError, compile_expression
 from engine.words import T, Words
 
-HOST_NAMES = ("add workdays", "workdays between", "section of", "name of")
-"""Functions with spaces in their names that the host adds to FEEL."""
-
-_SIMPLE_NAME = re.compile(r"[^\W\d]\w*\Z")
+SIMPLE_NAME = re.compile(r"[^\W\d]\w*\Z")
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,15 @@ class ModelValue:
         if self.expression is None:
             return None
         name = self.text.strip()
-        return name if _SIMPLE_NAME.match(name) else None
+        return name if SIMPLE_NAME.match(name) else None
+
+
+@dataclass(frozen=True)
+class ForeignExpression(ModelValue):
+    """An expression in a language that is not executed here.  Evaluating it raises :class:`FeelError`."""
+
+    def evaluate(self, scope: Mapping[str, Any]) -> Any:
+        raise FeelError(T("“%(text)s” is no FEEL; write the expression in FEEL and deploy the model again.", text=self.text))
 
 
 class UnreadableExpression(Exception):
@@ -55,7 +60,7 @@ def feel(text: str) -> ModelValue:
     source = text.strip()
     source = source[1:] if source.startswith("=") else source
     try:
-        return ModelValue(source, compile_expression(source, names=HOST_NAMES))
+        return ModelValue(source, compile_expression(source))
     except FeelError as error:
         raise UnreadableExpression(source.strip(), error) from error
 
@@ -65,3 +70,8 @@ def value(text: str | None) -> ModelValue | None:
     if text is None:
         return None
     return feel(text) if text.lstrip().startswith("=") else ModelValue(text)
+
+
+def variable(name: str) -> Expression:
+    """The expression that reads the variable ``name``, whatever characters are in it."""
+    return compile_expression(name, names=(name,))

@@ -45,7 +45,7 @@ def dump(execution: Execution) -> str:
             row.pop()
         tokens.append(row)
     state: dict[str, Any] = {"v": 1, "n": execution.next_id, "t": tokens}
-    interrupted = [id for id in execution.interrupted if id in execution.tasks]
+    interrupted = sorted(id for id in execution.interrupted if id in execution.tasks)
     if interrupted:
         state["x"] = interrupted
     text = json.dumps(state, ensure_ascii=False, separators=(",", ":"), default=default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,24 @@ def readable(kind: str, text: str) -> bool:
     except ElementFailure:
         return False
     return True
+
+
+def cycle(repetitions: Any, interval: Any = None) -> str | None:
+    """The dialect's FEEL function: ``cycle(3, duration("PT1H"))`` fires three times, ``cycle(duration("PT1H"))`` without end.
+
+    Gives the ISO 8601 text ``R3/PT1H``, or null for what makes no cycle.
+    """
+    if interval is None:
+        repetitions, interval = None, repetitions
+    if not isinstance(interval, (DaysDuration, MonthsDuration)):
+        return None
+    if repetitions is not None and (isinstance(repetitions, bool) or not isinstance(repetitions, (int, Decimal)) or repetitions != int(repetitions)):
+        return None
+    return f"R{'' if repetitions is None else int(repetitions)}/{interval}"
+
+
+MODEL_FUNCTIONS = {"cycle": cycle}
+"""FEEL functions that every expression of a model has, beside those of the host."""
 
 
 def _moment(value: Any) -> dt.datetime:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.feel.values import kind_of, to_json
 
 if TYPE_CHECKING:
+    from engine.bpmn.elements import DataAssociation
     from engine.bpmn.execution import Token
 
 
@@ -87,10 +88,69 @@ DECIMAL_MARK = "$decimal"
 
 
 def map_inputs(token: Token) -> None:
-    """Evaluate the input mappings of the token's element into variables local to it; later ones see earlier ones."""
+    """Evaluate the data associations and input mappings of the token's element into variables local to it; later ones see
+    earlier ones.  Done again (by a retry, or for each event thrown), it begins with what lay there before: ``n = n + 1`` adds one."""
+    spec = token.task_spec
+    if spec.data_outputs:
+        # A data output belongs to the activity until its association carries it out.
+        for association in spec.data_outputs:
+            if association.source is not None:
+                token.data.setdefault(association.source, None)
+    if not (spec.data_inputs or spec.inputs_):
+        return
+    before, memory = token.data, token.internal_data
+    targets = {mapping.target.partition(".")[0] for mapping in spec.inputs_}
+    for association in spec.data_inputs:
+        targets.update(path.partition(".")[0] for path in (association.target, *(path for _, path in association.assignments)) if path)
+    if token.history is not None:
+        token.data = {name: value for name, value in before.items() if name not in targets} | memory.get("given", {})
+    else:
+        token.data = dict(before)
+        given = {name: before[name] for name in targets if name in before}
+        if given:
+            memory["given"] = given
     view = token.execution.view(token)
-    for mapping in token.task_spec.inputs_:
-        assign_path(token.data, mapping.target, plain(mapping.source.evaluate(view)))
+    try:
+        for association in spec.data_inputs:
+            _carry(association, view, token.data, token.execution.host)
+        for mapping in spec.inputs_:
+            assign_path(token.data, mapping.target, plain(mapping.source.evaluate(view)))
+    except Exception:
+        token.data = before
+        raise
+
+
+def map_outputs(token: Token) -> None:
+    """Bring the results of a completed element to its scope: the output mappings, then the data outputs to the data objects and stores
+    they are associated with (BPMN 2.0 §10.4.2).  All are evaluated before the first is assigned, so that a failure changes nothing."""
+    spec, host, view = token.task_spec, token.execution.host, token.execution.view(token)
+    results: dict[str, Any] = {}
+    for mapping in spec.outputs_:
+        head = mapping.target.partition(".")[0]
+        if head != mapping.target and head not in results and isinstance(view.get(head), dict):
+            results[head] = view[head]
+        assign_path(results, mapping.target, plain(mapping.source.evaluate(view)))
+    stored: dict[str, Any] = {}
+    for association in spec.data_outputs:
+        _carry(association, view, stored if association.to_store else results, host)
+    # One run of a repeated activity has its output element, and its item, in its own scope: a mapping may write them (dialect:
+    # multi-instance, variable mappings).  Any other name climbs from there as usual.
+    inner = getattr(token.scope.task_spec, "inner", None) is spec
+    for name, value in results.items():
+        assign(token if inner else token.scope, name, value)
+    for name, value in stored.items():
+        host.write_store(name, value)
+
+
+def _carry(association: DataAssociation, view: Mapping[str, Any], target: dict[str, Any], host: Any) -> None:
+    if association.from_store:
+        view = {**view, association.source: host.read_store(association.source)}
+    if association.transformation is not None:
+        target[association.target] = plain(association.transformation.evaluate(view))
+    elif association.target is not None and association.source is not None:
+        target[association.target] = plain(view.get(association.source))
+    for expression, path in association.assignments:
+        assign_path(target, path, plain(expression.evaluate(view)))
 
 
 def plain(value: Any, _depth: int = 0) -> Any:

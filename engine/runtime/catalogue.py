@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ from sqlalchemy import Connection, func, select
 from engine.bpmn.reader import read_bpmn
 from engine.deadlines.ladder import load_ladders
 from engine.deadlines.rules import load_rules
-from engine.dmn import parse_dmn
-from engine.errors import NotFound
+from engine.dmn import parse_dmn, read_together
+from engine.errors import InvalidState, NotFound
 from engine.forms import compile_form
 from engine.runtime.sheets import parse_sheet
 from engine.store import tables
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 1.0
 """How long a node may not know of another node's deployment."""
+
+_STATE = select(
+    func.max(tables.deployment.c.key),
+    # Also counted: a deployment that began earlier may commit later than one with a higher key.
+    func.count(tables.deployment.c.key),
+    select(func.sum(tables.definition.c.revision)).scalar_subquery(),
+)
+"""Changes with every deployment and with every change of a definition's state."""
 
 KINDS = ("process", "decision", "form", "procedure", "rules", "ladders")
 
@@ -65,7 +73,16 @@ class Definition:
     resource_key: int
     deployed_at: datetime
     deployed_by: str
+    suspended_at: datetime | None = None
+    revision: int = 1
     model: Any = field(default=None, repr=False)
+
+    def require_startable(self) -> None:
+        """Refuse to start a suspended version.  Raises :class:`InvalidState`."""
+        if self.suspended_at is not None:
+            raise InvalidState(
+                "“%(name)s” (version %(version)d) is suspended and starts nothing. Resume it first.", name=self.name, version=self.version
+            )
 
 
 class Catalogue:
@@ -76,12 +93,16 @@ class Catalogue:
         self._lock = threading.RLock()
         self._by_key: dict[int, Definition] = {}
         self._versions: dict[tuple[str, str], list[Definition]] = {}
-        self._last: tuple[int | None, int] | None = None
+        self._last: tuple[int | None, ...] | None = None
         self._until = 0.0
 
     def forget(self) -> None:
         """Look again at the next question: this node has deployed."""
         self._until = 0.0
+
+    def refresh(self, conn: Connection | None = None) -> None:
+        """Look whether another node has deployed, suspended or resumed something, if the last look is old enough."""
+        self._refresh(conn)
 
     def find(self, kind: str, id: str, version: int | None = None, conn: Connection | None = None) -> Definition | None:
         """The given or the latest version, with its model; ``None`` when there is none."""
@@ -91,6 +112,20 @@ class Catalogue:
             return None
         found = versions[-1] if version is None else next((item for item in versions if item.version == version), None)
         return found and self._loaded(found, conn)
+
+    def deployed_by(self, kind: str, id: str, deployment_key: int, conn: Connection | None = None) -> Definition | None:
+        """The version that was in force right after the deployment ``deployment_key``; ``None`` when there was none."""
+        self._refresh(conn)
+        versions = [item for item in self._versions.get((kind, id), []) if item.deployment_key <= deployment_key]
+        return self._loaded(versions[-1], conn) if versions else None
+
+    def tagged(self, kind: str, id: str, tag: str | None, conn: Connection | None = None) -> Definition | None:
+        """The latest version that carries the version tag ``tag``; ``None`` when there is none."""
+        self._refresh(conn)
+        for item in reversed(self._versions.get((kind, id), [])):
+            if getattr(self._loaded(item, conn).model, "version_tag", None) == tag:
+                return item
+        return None
 
     def get(self, key: int, conn: Connection | None = None) -> Definition:
         """The definition with this key.  Raises :class:`NotFound`."""
@@ -124,9 +159,39 @@ class Catalogue:
 
     def _loaded(self, definition: Definition, conn: Connection | None) -> Definition:
         if definition.model is None:
-            name, content = self.content(definition, conn)
-            definition.model = LOADERS[definition.kind](content, name, definition.id)
+            # Threads that meet at a version nobody has used yet parse it once.
+            with self._lock:
+                if definition.model is None:
+                    name, content = self.content(definition, conn)
+                    if definition.kind == "decision" and b"importType" in content:
+                        definition.model = self._importing(definition, name, content, conn)
+                    else:
+                        definition.model = LOADERS[definition.kind](content, name, definition.id)
         return definition
+
+    def _importing(self, definition: Definition, name: str, content: bytes, conn: Connection | None) -> Any:
+        """A decision whose file imports others: read with the decision files as they stood when it was deployed."""
+        if conn is None:
+            with self._database.reading() as own:
+                return self._importing(definition, name, content, own)
+        resource = tables.resource.c
+        rows = conn.execute(
+            select(resource.name, resource.content)
+            .where(resource.deployment_key <= definition.deployment_key, resource.name.like("%.dmn"))
+            .order_by(resource.deployment_key)
+        )
+        files = {row.name: row.content for row in rows} | {name: content}
+        model, _ = read_together(files)[name]
+        return model.decisions[definition.id]
+
+    def _known(self, row: Mapping[str, Any]) -> Definition:
+        """The definition of a row: the one that lies here, with its parsed content, or a new one."""
+        known = self._by_key.get(row["key"])
+        if known is None:
+            return Definition(**row)
+        # Only this much of a version ever changes.
+        known.suspended_at, known.revision = row["suspended_at"], row["revision"]
+        return known
 
     def _refresh(self, conn: Connection | None) -> None:
         if time.monotonic() < self._until:
@@ -136,12 +201,11 @@ class Catalogue:
                 self._refresh(own)
             return
         with self._lock:
-            # Also counted: a deployment that began earlier may commit later than one with a higher key.
-            last = tuple(conn.execute(select(func.max(tables.deployment.c.key), func.count(tables.deployment.c.key))).one())
+            last = tuple(conn.execute(_STATE).one())
             if last != self._last:
                 table = tables.definition
                 rows = conn.execute(select(table).order_by(table.c.version)).mappings().all()
-                self._by_key = {row["key"]: self._by_key.get(row["key"]) or Definition(**row) for row in rows}
+                self._by_key = {row["key"]: self._known(row) for row in rows}
                 self._versions = {}
                 for definition in sorted(self._by_key.values(), key=lambda item: item.version):
                     self._versions.setdefault((definition.kind, definition.id), []).append(definition)

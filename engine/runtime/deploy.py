@@ -6,25 +6,27 @@ The same content makes no new version, and running instances keep theirs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 
-from engine.bpmn import activities
+from engine.bpmn.elements import FlowNode
 from engine.bpmn.reader import read_bpmn
-from engine.bpmn.timers import first_due
+from engine.bpmn.timers import MODEL_FUNCTIONS, first_due
 from engine.bpmn.validation import check, nodes
+from engine.bpmn.waiting import reference_to
 from engine.bpmn.xml import MAX_BYTES
 from engine.deadlines.ladder import load_ladders
 from engine.deadlines.rules import load_rules
-from engine.dmn import check_dmn, parse_dmn
+from engine.dmn import imported_files, read_together
 from engine.errors import DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form
-from engine.runtime.live import MAX_LABEL
+from engine.runtime.live import MAX_LABEL, names
 from engine.runtime.sheets import parse_sheet, unresolved
 from engine.runtime.types import DeployedDefinition, Deployment
 from engine.store import tables
@@ -32,6 +34,7 @@ from engine.store.types import new_key
 from engine.words import T
 
 if TYPE_CHECKING:
+    from engine.organisation import Directory
     from engine.runtime.catalogue import Catalogue
     from engine.runtime.engine import Engine
 
@@ -47,17 +50,24 @@ class Found:
     model: Any
 
 
-def _bpmn(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
+def _bpmn(data: bytes, file: str, beside: Collection[str] = ()) -> tuple[list[Found], list[Problem]]:
+    """``beside`` names the files deployed together with this one, which its imports may mean."""
     model = read_bpmn(data, file)
-    problems = check(model)
+    problems = check(model, beside)
     return [Found("process", id, spec.description, file, spec) for id, spec in model.processes.items()], problems
 
 
-def _dmn(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
-    problems = check_dmn(data, file)
-    if any(problem.severity == "error" for problem in problems):
+def _dmn(data: bytes, file: str, beside: Mapping[str, bytes] | None = None, catalogue: Catalogue | None = None) -> tuple[list[Found], list[Problem]]:
+    """The decisions of a file; ``beside`` are the files deployed with it, which it may import, as it may what is deployed already."""
+    together = {name: content for name, content in (beside or {}).items() if PurePosixPath(name).suffix.lower() == ".dmn"} | {file: data}
+    known = {}
+    if catalogue is not None and b"importType" in data:
+        latest = sorted(catalogue.latest("decision"), key=lambda item: item.version)
+        known = {item.model.model.namespace: item.model.model for item in latest}
+    model, problems = read_together(together, known)[file]
+    if model is None or any(problem.severity == "error" for problem in problems):
         return [], problems
-    return [Found("decision", id, decision.name, file, decision) for id, decision in parse_dmn(data, file).decisions.items()], problems
+    return [Found("decision", id, decision.name, file, decision) for id, decision in model.decisions.items()], problems
 
 
 def _form(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
@@ -95,16 +105,20 @@ READERS: dict[str, Callable[[bytes, str], tuple[list[Found], list[Problem]]]] = 
 }
 
 
-def examine(files: Mapping[str, bytes], catalogue: Catalogue | None = None) -> tuple[list[Found], list[Problem]]:
+def examine(
+    files: Mapping[str, bytes], catalogue: Catalogue | None = None, directory: Directory | None = None
+) -> tuple[list[Found], list[Problem]]:
     """Read and check ``files`` (name → content) as a deployment would; used by ``banjie lint`` and the upload page too.
 
-    With a ``catalogue``, references to things that neither the files nor the catalogue have are reported as warnings.
+    References to things that neither the files nor the ``catalogue`` have are reported as warnings; with a ``directory``, so are
+    groups that name no role and no section of the organisation.
     """
+    readers = READERS | {".bpmn": partial(_bpmn, beside=files), ".dmn": partial(_dmn, beside=files, catalogue=catalogue)}
     found: list[Found] = []
     problems: list[Problem] = []
     for file, data in sorted(files.items()):
         suffix = PurePosixPath(file).suffix.lower()
-        reader = READERS.get(suffix)
+        reader = readers.get(suffix)
         if reader is None:
             problems.append(
                 Problem(
@@ -134,6 +148,8 @@ def examine(files: Mapping[str, bytes], catalogue: Catalogue | None = None) -> t
         problems.extend(its_problems)
     problems.extend(_doubles(found))
     problems.extend(_dead_references(found, catalogue))
+    if directory is not None:
+        problems.extend(_unknown_groups(found, directory))
     problems.extend(_unresolved_sheets(found, catalogue))
     return found, problems
 
@@ -158,35 +174,83 @@ def _doubles(found: Iterable[Found]) -> Iterable[Problem]:
             )
 
 
+RULE_PROPERTIES = ("deadline", "clock.start", "clock.stop", "clock.extend", "extendable")
+"""Properties of an element that name deadline rules; ``*`` means all."""
+
+
+def _elements(found: Iterable[Found]) -> Iterator[tuple[Found, FlowNode]]:
+    """Every element of the processes, the repeated activity inside a multi-instance one too."""
+    for item in found:
+        if item.kind == "process":
+            for node in nodes(item.model):
+                yield item, node
+                if getattr(node, "inner", None) is not None:
+                    yield item, node.inner
+
+
 def _dead_references(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
-    """Forms, decisions and processes that a model names and nobody has (late binding: they may come later, so it is a warning)."""
+    """Forms, decisions, processes, deadline rules and ladders that a model names and nobody has.
+
+    Late binding: they may come later, so it is a warning.  Values that are computed are known at run time only.
+    """
 
     def known(kind: str, id: str) -> bool:
         return any(item.kind == kind and item.id == id for item in found) or (
             catalogue is not None and catalogue.find(kind, id) is not None
         )
 
-    for item in found:
-        if item.kind != "process":
-            continue
-        every = list(nodes(item.model)) + [node.inner for node in nodes(item.model) if isinstance(node, activities.MultiInstance)]
-        for node in every:
-            for kind, attribute in (("form", "form_id"), ("decision", "decision_id"), ("process", "called")):
-                value = getattr(node, attribute, None)
-                if value is not None and value.expression is None and not known(kind, value.text):
-                    yield Problem(
-                        item.file,
-                        node.line,
-                        node.bpmn_id,
-                        f"deploy.unknown-{kind}",
-                        T(
-                            "“%(label)s” names the %(kind)s “%(id)s”, which is not deployed. Deploy it too, or correct the id.",
-                            label=node.label,
-                            kind=kind,
-                            id=value.text,
-                        ),
-                        "warning",
-                    )
+    rules, ladders = (_entries(found, catalogue, kind) for kind in ("rules", "ladders"))
+    for item, node in _elements(found):
+        for kind, attribute in (("form", "form_id"), ("decision", "decision_id"), ("process", "called")):
+            value = getattr(node, attribute, None)
+            if value is not None and value.expression is None and value.text.strip("- ") and not known(kind, value.text):
+                yield _unknown(item, node, kind, value.text)
+        for kind, properties, entries in (("rule", RULE_PROPERTIES, rules), ("ladder", ("ladder",), ladders)):
+            for property in properties:
+                for id in _literal_names(node.properties.get(property)):
+                    if id != "*" and id not in entries:
+                        yield _unknown(item, node, kind, id)
+
+
+def _entries(found: Iterable[Found], catalogue: Catalogue | None, kind: str) -> set[str]:
+    """The ids of all deadline rules, or ladders, that exist once the deployment is done."""
+    books = {item.id: item.model for item in catalogue.latest(kind)} if catalogue else {}
+    books |= {item.id: item.model for item in found if item.kind == kind}
+    return set().union(*books.values())
+
+
+def _literal_names(value: Any) -> list[str]:
+    return [] if value is None or value.expression is not None else names(value.text)
+
+
+def _unknown(item: Found, node: FlowNode, kind: str, id: str) -> Problem:
+    message = T(
+        "“%(label)s” names the %(kind)s “%(id)s”, which is not deployed. Deploy it too, or correct the id.",
+        label=node.label,
+        kind=kind,
+        id=id,
+    )
+    return Problem(item.file, node.line, node.bpmn_id, f"deploy.unknown-{kind}", message, "warning")
+
+
+def _unknown_groups(found: Iterable[Found], directory: Directory) -> Iterable[Problem]:
+    """Groups of candidates that nobody can belong to: a role, ``section:CODE`` or ``ROLE@CODE`` (see the directory)."""
+    if not directory.sections and not directory.roles:
+        return
+    for item, node in _elements(found):
+        for group in _literal_names(getattr(node, "candidate_groups", None)):
+            role, at, code = group.partition("@")
+            if group.startswith("section:"):
+                role, code = "", group.removeprefix("section:")
+            elif not at and role in directory.roles:
+                continue
+            if (role and role not in directory.roles) or code not in directory.sections:
+                message = T(
+                    "“%(label)s” is offered to the group “%(group)s”, which names no role and no section of the organisation. Correct it.",
+                    label=node.label,
+                    group=group,
+                )
+                yield Problem(item.file, node.line, node.bpmn_id, "deploy.unknown-group", message, "warning")
 
 
 def _unresolved_sheets(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
@@ -208,7 +272,7 @@ def _unresolved_sheets(found: list[Found], catalogue: Catalogue | None) -> Itera
 def deploy(engine: Engine, files: Mapping[str, bytes], by: str, address: str | None = None) -> Deployment:
     """Check and store ``files``.  Raises :class:`DeploymentRejected` with all problems; then nothing is stored."""
     files = {name: content.encode() if isinstance(content, str) else bytes(content) for name, content in files.items()}
-    found, problems = examine(files, engine.catalogue)
+    found, problems = examine(files, engine.catalogue, engine.desk.people.directory())
     if any(problem.severity == "error" for problem in problems):
         raise DeploymentRejected(sorted(problems, key=lambda problem: problem.severity != "error"))
     if not found:
@@ -225,7 +289,9 @@ def _store(
     engine: Engine, files: Mapping[str, bytes], found: list[Found], problems: list[Problem], by: str, address: str | None
 ) -> Deployment:
     """Write what is new among ``found`` in one transaction."""
-    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    # A decision is new too when a model that it imports is: what it imports is part of what it is.
+    parts = {name: b"".join((content, *(files[other] for other in imported_files(files).get(name, ())))) for name, content in files.items()}
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
     engine.catalogue.forget()
     with engine.transaction(by=by, address=address) as tx:
         key, now = new_key(), tx.now
@@ -277,36 +343,41 @@ def _store(
     return Deployment(key, now, tuple(answers), tuple(problem for problem in problems if problem.severity != "error"))
 
 
+SUBSCRIBED_STARTS = {"message": "message", "signal": "signal", "conditional": "condition"}
+"""Kinds of start events that lie in the table of subscriptions, and what they are called there."""
+
+
 def _subscribe_starts(tx, spec, definition_key: int, older: list[int]) -> None:
-    """Message, signal and timer start events wait for the latest version only."""
+    """Message, signal, condition and timer start events wait for the latest version only."""
     if older:
         for table in (tables.subscription, tables.timer):
             tx.execute(delete(table).where(table.c.definition_key.in_(older)))
-    for start in spec.start_events:
-        definition = start.definition
-        if definition.kind in ("message", "signal"):
-            tx.add(
-                tables.subscription,
-                key=new_key(),
-                kind=definition.kind,
-                name=str(definition.name.evaluate({})),
-                correlation_key="",
-                instance_key=None,
-                token=None,
-                definition_key=definition_key,
-                element_id=start.bpmn_id,
-            )
-        elif definition.kind == "timer":
-            due = first_due(definition.timer_type, definition.timer.evaluate({}), tx.now, start.label)
-            tx.add(
-                tables.timer,
-                key=new_key(),
-                instance_key=None,
-                definition_key=definition_key,
-                token=None,
-                element_id=start.bpmn_id,
-                due_at=due.at,
-                occurrence=0,
-                repeats=due.repeats if due.every else None,
-                every=due.every,
-            )
+    for start in spec.starters:
+        for index, definition in enumerate(start.definitions):
+            reference = reference_to(start, index)
+            if definition.kind in SUBSCRIBED_STARTS:
+                tx.add(
+                    tables.subscription,
+                    key=new_key(),
+                    kind=SUBSCRIBED_STARTS[definition.kind],
+                    name=str(definition.name.evaluate({})) if definition.name is not None else "",
+                    correlation_key="",
+                    instance_key=None,
+                    token=None,
+                    definition_key=definition_key,
+                    element_id=reference,
+                )
+            elif definition.kind == "timer":
+                due = first_due(definition.timer_type, definition.timer.evaluate(MODEL_FUNCTIONS), tx.now, start.label)
+                tx.add(
+                    tables.timer,
+                    key=new_key(),
+                    instance_key=None,
+                    definition_key=definition_key,
+                    token=None,
+                    element_id=reference,
+                    due_at=due.at,
+                    occurrence=0,
+                    repeats=due.repeats if due.every else None,
+                    every=due.every,
+                )

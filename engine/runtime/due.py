@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, exists, func, or_, select, update
 
 from engine.bpmn.timers import next_due
 from engine.runtime.transaction import Transaction
@@ -54,11 +54,13 @@ def run_due_timers(engine: Engine, limit: int | None) -> int:
 
 
 def _due(conn: Connection, now: datetime, skipped: set[int]) -> list[int]:
-    timer, instance = tables.timer, tables.instance
+    timer, instance, definition = tables.timer, tables.instance, tables.definition
     statement = (
         select(timer.c.key)
         .outerjoin(instance, instance.c.key == timer.c.instance_key)
-        .where(timer.c.due_at <= now, or_(instance.c.key.is_(None), instance.c.state == "ACTIVE"))
+        .outerjoin(definition, definition.c.key == timer.c.definition_key)
+        # What is held waits: a suspended instance, a suspended definition's start timer.
+        .where(timer.c.due_at <= now, or_(instance.c.key.is_(None), instance.c.state == "ACTIVE"), definition.c.suspended_at.is_(None))
         .order_by(timer.c.due_at, timer.c.key)
         .limit(BATCH + len(skipped))
     )
@@ -78,10 +80,13 @@ def _fire_in(engine: Engine, unit: Unit, key: int) -> bool:
     if row is None:
         return False
     if row["instance_key"] is None:
+        engine.catalogue.refresh(tx.conn)
+        definition = engine.catalogue.get(row["definition_key"], conn=tx.conn)
+        if definition.suspended_at is not None:
+            return False
         if not claim(tx, "timer", key, str(row["occurrence"])):
             return False
         _advance(tx, row)
-        definition = engine.catalogue.get(row["definition_key"], conn=tx.conn)
         unit.start(definition, {}, start_event=row["element_id"])
         return True
     live = unit.load(row["instance_key"], skip_locked=True)
@@ -121,21 +126,32 @@ def deliver_kept_messages(engine: Engine, limit: int | None) -> int:
 
 def _kept(now: datetime) -> Select[tuple[int]]:
     message, subscription, instance = tables.message, tables.subscription, tables.instance
+    definition, claim = tables.definition, tables.message_start
+    named = and_(subscription.c.kind == "message", subscription.c.name == message.c.name)
     waits = exists().where(
-        subscription.c.kind == "message",
-        subscription.c.name == message.c.name,
+        named,
         or_(subscription.c.correlation_key == message.c.correlation_key, subscription.c.correlation_key == ""),
         instance.c.key == subscription.c.instance_key,
         instance.c.state == "ACTIVE",
     )
-    return select(message.c.key).where(message.c.expires_at > now, waits).order_by(message.c.key)
+    # A message that could start nothing because an instance with its key was running; that one has ended meanwhile.
+    starts = and_(
+        message.c.correlation_key != "",
+        exists().where(
+            named,
+            definition.c.key == subscription.c.definition_key,
+            definition.c.suspended_at.is_(None),
+            ~exists().where(claim.c.process_id == definition.c.id, claim.c.correlation_key == message.c.correlation_key),
+        ),
+    )
+    return select(message.c.key).where(message.c.expires_at > now, or_(waits, starts)).order_by(message.c.key)
 
 
 def _deliver_in(unit: Unit, key: int) -> bool:
     message, tx = tables.message, unit.tx
     locked = select(message).where(message.c.key == key, message.c.expires_at > tx.now).with_for_update(skip_locked=True)
     row = tx.execute(locked).mappings().one_or_none()
-    if row is None or not unit.correlate(row["name"], row["correlation_key"], row["variables"], starts=False):
+    if row is None or not unit.correlate(row["name"], row["correlation_key"], row["variables"], starts=row["correlation_key"] != ""):
         return False
     tx.execute(delete(message).where(message.c.key == key))
     return True

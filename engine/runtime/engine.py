@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from engine import feel
-from engine.bpmn.expressions import HOST_NAMES
+from engine.bpmn.timers import MODEL_FUNCTIONS
 from engine.bpmn.variables import plain
 from engine.deadlines.calendar import WorkCalendar
 from engine.errors import Conflict, NotFound
 from engine.runtime import deploy, due, instances, jobs, messages, tasks
 from engine.runtime.catalogue import Catalogue, Definition
 from engine.runtime.desk import Desk
+from engine.runtime.operations.face import Operations
 from engine.runtime.transaction import Transaction
-from engine.runtime.types import Activity, Deployment, Incident, Instance, Job, UserTask
+from engine.runtime.types import Activity, Deployment, Instance, Job, UserTask
 from engine.runtime.unit import Stale, Unit
 from engine.store import schema, tables
 from engine.store.database import Database, is_transient
@@ -36,7 +38,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Engine:
+class Engine(Operations):
     """Deploys models, runs instances of them, and hands out the work.
 
     ``url`` is an SQLAlchemy database URL (``sqlite://`` lives in memory); ``clock`` gives the present as an aware UTC
@@ -64,6 +66,7 @@ class Engine:
             tx = Transaction(conn, self.clock(), by, address, self.node)
             yield tx
             tx.flush()
+            tx.committing = True
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,24 +77,57 @@ class Engine:
     def command(self, action: Callable[[Unit], Result], *, by: str | None, address: str | None = None) -> Result:
         """Run ``action`` as one command: its unit is finished and committed after it returns.
 
-        A conflict with another command is retried once; then :class:`Conflict` is raised.
+        A conflict with another command is retried once; then :class:`Conflict` is raised.  So is a failure during the commit, when
+        nobody can tell from the error whether it happened: the database is asked, and work that is there is a success.
         """
+        lost: Unit | None = None
+        answer: Any = None
         for attempt in range(1, ATTEMPTS + 1):
+            unit: Unit | None = None
             try:
                 with self.transaction(by=by, address=address) as tx:
                     unit = Unit(self, tx)
                     result = action(unit)
                     unit.finish()
                 return result() if callable(result) else result
-            except Stale as stale:
-                if attempt == ATTEMPTS:
+            except Exception as error:
+                in_commit = unit is not None and unit.tx.committing and isinstance(error, DBAPIError)
+                if in_commit:
+                    lost, answer = unit, result
+                if lost is not None and self._was_committed(lost):
+                    return answer() if callable(answer) else answer
+                if isinstance(error, Stale) and attempt == ATTEMPTS:
                     raise Conflict(
                         "Somebody else changed this at the same moment. Look at it again, then repeat what is still needed."
-                    ) from stale
-            except Exception as error:
-                if attempt == ATTEMPTS or not is_transient(error):
+                    ) from error
+                if attempt == ATTEMPTS or not (in_commit or isinstance(error, Stale) or is_transient(error)):
                     raise
         raise AssertionError("unreachable")
+
+    def _was_committed(self, unit: Unit) -> bool:
+        """Whether the work of ``unit``, whose commit failed, is in the database after all.
+
+        A command that left no row of its own behind has an instance that stands exactly as it left it, or has done nothing.
+        """
+        instance, activity, task = tables.instance, tables.activity, tables.user_task
+        lives = list(unit.lives.values())
+        rows = [(instance, live.key) for live in lives if live.is_new]
+        rows += [(activity, key) for key in unit.activities] + [(task, row["key"]) for row in unit.effects.tasks_created]
+        proofs = [select(table.c.key).where(table.c.key == key) for table, key in rows[:1]]
+        if unit.tx.evidence is not None:
+            proofs.append(unit.tx.evidence)
+        proofs += [
+            select(instance.c.key).where(
+                instance.c.key == live.key, instance.c.revision == live.row["revision"], instance.c.snapshot == live.row["snapshot"]
+            )
+            for live in lives[:1]
+        ]
+        try:
+            with self.reading() as conn:
+                return any(conn.execute(proof).first() is not None for proof in proofs)
+        except DBAPIError:
+            # The database cannot be asked either; the caller hears of the failure itself.
+            return False
 
     # --- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -154,27 +190,6 @@ class Engine:
             rows = conn.execute(select(table).where(table.c.instance_key == instance_key).order_by(table.c.key)).mappings()
             return [Activity(**{name: row[name] for name in Activity.__dataclass_fields__}) for row in rows]
 
-    def incidents(self, instance_key: int) -> list[Incident]:
-        """Open incidents of an instance, oldest first."""
-        table = tables.incident
-        with self.reading() as conn:
-            rows = conn.execute(
-                select(table).where(table.c.instance_key == instance_key, table.c.resolved_at.is_(None)).order_by(table.c.key)
-            ).mappings()
-            return [Incident(**{name: row[name] for name in Incident.__dataclass_fields__}) for row in rows]
-
-    def cancel(self, instance_key: int, by: str | None = None, reason: str | None = None) -> Instance:
-        """End an instance and what it called; open tasks, jobs and timers end with it."""
-        return self.command(lambda unit: instances.cancel(unit, instance_key, reason), by=by)
-
-    def suspend(self, instance_key: int, by: str | None = None, reason: str | None = None) -> Instance:
-        """Hold an instance and what it called: nothing moves until :meth:`resume`."""
-        return self.command(lambda unit: instances.set_suspended(unit, instance_key, True, reason), by=by)
-
-    def resume(self, instance_key: int, by: str | None = None, reason: str | None = None) -> Instance:
-        """Let a suspended instance go on."""
-        return self.command(lambda unit: instances.set_suspended(unit, instance_key, False, reason), by=by)
-
     # --- user tasks ------------------------------------------------------------------------------------------------------
 
     def user_tasks(
@@ -222,43 +237,93 @@ class Engine:
         """Hand a signal to everybody who waits for it; gives their number."""
         return self.command(lambda unit: messages.broadcast(unit, name, variables), by=by)
 
-    def activate_jobs(self, type: str, worker: str, timeout: timedelta = timedelta(minutes=5), max_jobs: int = 10) -> list[Job]:
-        """Lease jobs of a type to a worker."""
-        return jobs.activate(self, type, worker, timeout, max_jobs)
+    def evaluate_conditions(self, variables: Mapping[str, Any] | None = None, by: str | None = None) -> int:
+        """Start an instance at each conditional start event whose condition holds for ``variables``; gives their number."""
+        return self.command(lambda unit: messages.evaluate_conditions(unit, variables), by=by)
 
-    def complete_job(self, job_key: int, variables: Mapping[str, Any] | None = None) -> None:
-        """Report a job done."""
-        jobs.complete(self, job_key, variables)
+    def activate_in_ad_hoc(
+        self, instance_key: int, element_id: str, elements: Sequence[str], by: str | None = None, address: str | None = None
+    ) -> Instance:
+        """Begin further elements of a running ad-hoc sub-process."""
+        return self.command(lambda unit: messages.activate_in_ad_hoc(unit, instance_key, element_id, elements), by=by, address=address)
 
-    def fail_job(self, job_key: int, retries: int, message: str = "", backoff: timedelta = timedelta(0)) -> None:
-        """Report that a job could not be done; with 0 retries left it becomes an incident."""
-        jobs.fail(self, job_key, retries, message, backoff)
+    def activate_jobs(
+        self,
+        type: str,
+        worker: str,
+        timeout: timedelta = timedelta(minutes=5),
+        max_jobs: int = 10,
+        fetch: Collection[str] | None = None,
+    ) -> list[Job]:
+        """Lease jobs of a type to a worker, with the variables named by ``fetch`` (all without it)."""
+        return jobs.activate(self, type, worker, timeout, max_jobs, fetch)
 
-    def throw_error(self, key: int, code: str, message: str = "", variables: Mapping[str, Any] | None = None) -> None:
+    def complete_job(self, job_key: int, variables: Mapping[str, Any] | None = None, worker: str | None = None) -> None:
+        """Report a job done.  With the ``worker``'s name it is held to its lease, and may repeat itself (:mod:`engine.runtime.jobs`)."""
+        jobs.complete(self, job_key, variables, worker)
+
+    def fail_job(
+        self,
+        job_key: int,
+        retries: int,
+        message: str = "",
+        backoff: timedelta = timedelta(0),
+        worker: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Report that a job could not be done; with 0 retries left it becomes an incident, which also keeps the ``details``."""
+        jobs.fail(self, job_key, retries, message, backoff, worker, details)
+
+    def extend_job(self, job_key: int, worker: str, timeout: timedelta = timedelta(minutes=5)) -> datetime:
+        """Keep a job that takes longer; gives the new end of the lease."""
+        return jobs.extend(self, job_key, worker, timeout)
+
+    def release_job(self, job_key: int, worker: str) -> bool:
+        """Give a job back undone; ``False`` when the worker does not have it any more."""
+        return jobs.release(self, job_key, worker)
+
+    def waiting_jobs(self, types: Sequence[str]) -> list[str]:
+        """Those of the ``types`` of which a job can be had now."""
+        return jobs.waiting(self, types)
+
+    def throw_error(
+        self, key: int, code: str, message: str = "", variables: Mapping[str, Any] | None = None, worker: str | None = None
+    ) -> None:
         """Throw a BPMN error at a job or a user task; the innermost matching boundary event or event sub-process catches it."""
-        self.command(lambda unit: messages.throw_error(unit, key, code, message, variables), by=None)
+        jobs.throw(self, key, worker, lambda unit: messages.throw_error(unit, key, code, message, variables))
 
     # --- due work and evaluation -----------------------------------------------------------------------------------------
 
     def run_due(self, limit: int | None = None) -> int:
-        """Run everything due at the clock: timers, kept messages, then deadline rungs; gives how many rows were run."""
+        """Run everything due at the clock: timers, kept messages, deadline rungs, then a slice of the batches and of the clean-up;
+        gives how many rows were run."""
         done = due.run_due_timers(self, limit)
-        for run in (due.deliver_kept_messages, lambda engine, left: engine.desk.run_due(left)):
+        for run in (due.deliver_kept_messages, lambda engine, left: engine.desk.run_due(left), Engine.run_operations):
             left = None if limit is None else limit - done
             if left is None or left > 0:
                 done += run(self, left)
         return done
 
     def evaluate(self, expression: str, context: Mapping[str, Any] | None = None) -> Any:
-        """Evaluate FEEL (a leading ``=`` is allowed); gives a JSON value.  ``now()`` and ``today()`` read the engine's clock."""
+        """Evaluate FEEL (a leading ``=`` is allowed); gives a JSON value.  The host's functions are there: ``now()`` and ``today()``
+        read the engine's clock, those for deadlines the work calendar."""
         source, context = expression.strip().removeprefix("="), dict(context or {})
-        clock = {"now": self.clock, "today": lambda: self.clock().astimezone(self.desk.zone).date()}
-        names = (*HOST_NAMES, *(name for name in context if not name.isidentifier()))
-        return plain(feel.compile_expression(source, names=names).evaluate({**clock, **context}))
+        names = [name for name in context if not name.isidentifier()]
+        with self._host_functions() as functions:
+            return plain(feel.compile_expression(source, names=names).evaluate({**functions, **context}))
 
     def evaluate_decision(self, decision_id: str, context: Mapping[str, Any] | None = None) -> Any:
         """Evaluate the latest version of a decision; gives a JSON value.  Raises :class:`NotFound`."""
-        return plain(self.definition("decision", decision_id).model.evaluate(dict(context or {})).value)
+        decision = self.definition("decision", decision_id).model
+        with self._host_functions() as functions:
+            return plain(decision.evaluate({**functions, **(context or {})}).value)
+
+    @contextmanager
+    def _host_functions(self) -> Iterator[Mapping[str, Any]]:
+        """The FEEL functions that models have, outside any case."""
+        with self.reading() as conn:
+            tx = Transaction(conn, self.clock(), None, None, self.node)
+            yield {**MODEL_FUNCTIONS, **self.desk.functions(tx, None)}
 
     def dispose(self) -> None:
         """Close the database connections."""

@@ -99,8 +99,14 @@ def cancel(unit: Unit, key: int, reason: str | None) -> Callable[[], Instance]:
         raise InvalidState("This case has already ended (%(state)s).", state=live.row["state"])
     if live.row["parent_key"] is not None:
         raise InvalidState("This instance was called by instance %(parent)s; cancel that one.", parent=live.row["parent_key"])
-    unit.tx.audit("instance.cancel", f"instance:{key}", reason=reason)
+    unit.tx.audit("instance.cancel", f"instance:{key}", old=live.row["state"], reason=reason)
     unit.terminate(live, reason)
+    incident = tables.incident
+    unit.tx.execute(
+        update(incident)
+        .where(incident.c.root_key == live.row["root_key"], incident.c.resolved_at.is_(None))
+        .values(resolved_at=unit.tx.now, resolved_by=unit.tx.by)
+    )
     return later(live)
 
 
@@ -110,7 +116,7 @@ def set_suspended(unit: Unit, key: int, suspended: bool, reason: str | None) -> 
     live = unit.load(key)
     if live.row["state"] != old:
         raise InvalidState("This case is %(state)s, not %(needed)s.", state=live.row["state"], needed=old)
-    unit.tx.audit("instance.suspend" if suspended else "instance.resume", f"instance:{key}", reason=reason)
+    unit.tx.audit("instance.suspend" if suspended else "instance.resume", f"instance:{key}", old=old, new=new, reason=reason)
     live.row["state"] = new
     parents = [key]
     table = tables.instance
@@ -119,4 +125,14 @@ def set_suspended(unit: Unit, key: int, suspended: bool, reason: str | None) -> 
         if children:
             unit.tx.execute(update(table).where(table.c.key.in_(children)).values(state=new, revision=table.c.revision + 1))
         parents = children
+    if not suspended:
+        # Variables may have been corrected while it was held.
+        wake(unit, live)
     return later(live)
+
+
+def wake(unit: Unit, live: Live) -> None:
+    """Let an active instance look at its variables again (conditional events) and run on; a held one does so when it is resumed."""
+    if live.row["state"] == "ACTIVE":
+        live.execution.variables_changed()
+        unit.run(live)

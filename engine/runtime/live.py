@@ -12,11 +12,13 @@ from engine.bpmn.execution import MAX_NAME, Execution, Token, awaited
 from engine.bpmn.timers import first_due
 from engine.bpmn.variables import plain
 from engine.runtime.effects import ActivityEvent
+from engine.runtime.operations import history
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T
 
 if TYPE_CHECKING:
+    from engine.runtime.catalogue import Definition
     from engine.runtime.unit import Unit
 
 DEFAULT_PRIORITY = 50
@@ -41,7 +43,9 @@ class Live:
         self.execution: Execution = None  # type: ignore[assignment]  # set by whoever made this
         self.closed_timers: list[int] = []
         self.closed_subscriptions: list[int] = []
-        self.closed: dict[str, list[int]] = {"task": [], "job": [], "call": []}
+        self.closed: dict[str, list[int]] = {"task": [], "job": [], "call": [], "incident": []}
+        self.definition: Definition = unit.engine.catalogue.get(row["definition_key"], conn=unit.tx.conn)
+        self.history_level = history.level(unit.engine, self.definition)
 
     @property
     def functions(self) -> Mapping[str, Any]:
@@ -65,7 +69,8 @@ class Live:
             "started_at": self.now(),
             "ended_at": None,
         }
-        self.unit.activities[row["key"]] = row
+        if self.history_level != "none":
+            self.unit.activities[row["key"]] = row
         self._tell("activated", row["key"], token, properties)
         return row["key"]
 
@@ -73,7 +78,7 @@ class Live:
         row = self.unit.activities.get(token.history)
         if row is not None:
             row["state"], row["ended_at"] = state, self.now()
-        else:
+        elif self.history_level != "none":
             self.unit.ended_activities.append({"the_key": token.history, "new_state": state, "new_ended_at": self.now()})
         self._tell(state.lower(), token.history, token, properties)
 
@@ -171,7 +176,7 @@ class Live:
             }
         )
 
-    def open_timer(self, token: Token, event: FlowNode, definition: EventDefinition, value: Any) -> None:
+    def open_timer(self, token: Token, event: FlowNode, reference: str, definition: EventDefinition, value: Any) -> None:
         due = first_due(definition.timer_type, value, self.now(), event.label)
         self.unit.timers.append(
             {
@@ -179,7 +184,7 @@ class Live:
                 "instance_key": self.key,
                 "definition_key": None,
                 "token": token.id,
-                "element_id": event.bpmn_id,
+                "element_id": reference,
                 "due_at": due.at,
                 "occurrence": 0,
                 "repeats": due.repeats if due.every else None,
@@ -187,7 +192,7 @@ class Live:
             }
         )
 
-    def open_subscription(self, token: Token, event: FlowNode, kind: str, name: str, correlation_key: str) -> None:
+    def open_subscription(self, token: Token, reference: str, kind: str, name: str, correlation_key: str) -> None:
         row = {
             "key": new_key(),
             "kind": kind,
@@ -196,7 +201,7 @@ class Live:
             "instance_key": self.key,
             "token": token.id,
             "definition_key": None,
-            "element_id": event.bpmn_id,
+            "element_id": reference,
         }
         self.unit.subscriptions.append(row)
         if kind == "message":
@@ -224,6 +229,12 @@ class Live:
     def decide(self, token: Token, decision_id: str, context: Mapping[str, Any]) -> Any:
         return self.unit.decide(self, token, decision_id, context)
 
+    def read_store(self, name: str) -> Any:
+        return self.unit.read_store(name)
+
+    def write_store(self, name: str, value: Any) -> None:
+        self.unit.stores[name] = value
+
     def send_message(self, name: str, correlation_key: str, variables: dict[str, Any]) -> None:
         self.unit.later(lambda: self.unit.correlate(name, correlation_key, variables))
 
@@ -236,7 +247,10 @@ class Live:
     def escalation_escaped(self, token: Token, code: str, variables: dict[str, Any]) -> bool:
         return self.unit.escaped(self, "escalation", code, "", variables)
 
-    def incident(self, token: Token, type: str, message: Any) -> None:
+    def incident(self, token: Token, type: str, message: Any, details: Mapping[str, Any]) -> None:
+        # Not at the top: reading an incident needs instances, which are made of lives.
+        from engine.runtime.operations import incidents
+
         self.unit.tx.add(
             tables.incident,
             key=new_key(),
@@ -244,10 +258,13 @@ class Live:
             root_key=self.row["root_key"],
             element_id=token.task_spec.bpmn_id,
             token=token.id,
+            job_key=None,
             type=type,
             message=str(message),
+            details={**details, "stack": incidents.stack(self.unit, self, token)},
             created_at=self.now(),
             resolved_at=None,
+            resolved_by=None,
         )
 
 
@@ -261,4 +278,4 @@ def names(value: Any) -> list[str]:
 
 def waits_of(spec: FlowNode) -> set[str]:
     """The kinds of rows a token of ``spec`` may have in the database (timer, message, signal)."""
-    return {event.definition.kind for event in awaited(spec)}
+    return {definition.kind for event in awaited(spec) for definition in event.definitions}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from engine.bpmn.activities import AdHocSubProcess
+from engine.bpmn.elements import ElementFailure
 from engine.bpmn.execution import MAX_NAME
 from engine.errors import Conflict, NotFound, ValidationFailed
-from engine.runtime import tasks
+from engine.runtime import instances, tasks
 from engine.runtime.jobs import open_job
+from engine.runtime.types import Instance
 from engine.runtime.unit import Unit, checked_variables
 from engine.store import tables
 from engine.store.types import new_key
@@ -76,6 +79,30 @@ def broadcast(unit: Unit, name: str, variables: Mapping[str, Any] | None) -> int
         raise ValidationFailed("A signal needs a name.")
     check_names(name=name)
     return unit.broadcast(name, checked_variables(variables))
+
+
+def evaluate_conditions(unit: Unit, variables: Mapping[str, Any] | None) -> int:
+    """Start an instance at each conditional start event whose condition holds for ``variables``; gives their number."""
+    return unit.evaluate_conditions(checked_variables(variables))
+
+
+def activate_in_ad_hoc(unit: Unit, instance_key: int, element_id: str, inside: Sequence[str]) -> Callable[[], Instance]:
+    """Begin the elements ``inside`` of the running ad-hoc sub-process ``element_id``.
+
+    Raises :class:`NotFound` when it does not run in the instance, :class:`ValidationFailed` for an id that is no element in it.
+    """
+    live = unit.load(instance_key)
+    unit.require_active(live)
+    for token in live.execution.tasks.values():
+        if token.task_spec.bpmn_id == element_id and isinstance(token.task_spec, AdHocSubProcess):
+            try:
+                token.task_spec.activate(token, list(inside))
+            except ElementFailure as failure:
+                raise ValidationFailed(failure.message, errors={"elements": [failure.message]}) from failure
+            unit.tx.audit("instance.activate", f"instance:{instance_key}", ad_hoc=element_id, elements=list(inside))
+            unit.run(live)
+            return instances.later(live)
+    raise NotFound("The ad-hoc sub-process “%(element)s” does not run in instance %(key)s.", element=element_id, key=instance_key)
 
 
 def throw_error(unit: Unit, key: int, code: str, message: str, variables: Mapping[str, Any] | None) -> None:

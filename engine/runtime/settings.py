@@ -26,6 +26,8 @@ class DeskSettings:
                                   before it looks whether another node changed them (its own changes show at once).
     ``notify_candidates_up_to``   a new task that nobody holds is announced to its candidates only if there are this few.
     ``outbox_channels``           ``mail``, ``sms``: the channels for which somebody runs a sender; others stay in the bell only.
+    ``history_level``             what is kept of instances whose process does not say: ``none``, ``activity`` or ``full``.
+    ``history_ttl_days``          days after its end that a case may be deleted, where its process does not say; ``None``: never.
     ``password_min_length``       shortest password.
     ``password_memory_kib``       memory that checking one password costs (Argon2id), which is what makes guessing expensive.
     """
@@ -42,6 +44,8 @@ class DeskSettings:
     cache_seconds: int = 10
     notify_candidates_up_to: int = 5
     outbox_channels: tuple[str, ...] = ()
+    history_level: str = "activity"
+    history_ttl_days: int | None = None
     password_min_length: int = 10
     password_memory_kib: int = 65536
 

@@ -14,9 +14,8 @@ from typing import Any
 
 import yaml
 
-from engine.bpmn.expressions import HOST_NAMES
 from engine.errors import Problem
-from engine.feel import Expression, FeelError, compile_expression
+from engine.feel import HOST_NAMES, Expression, FeelError, compile_expression
 from engine.words import T, Words
 
 NUMBER_PARTS = ("region", "code", "date", "serial")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Select, Table, insert, select
 
 from engine.store import tables
 from engine.store.types import new_key
@@ -23,6 +23,10 @@ class Transaction:
     def __init__(self, conn: Connection, now: datetime, by: str | None, address: str | None, node: str) -> None:
         self.conn, self.now, self.by, self.address, self.node = conn, now, by, address, node
         self._rows: dict[str, tuple[Table, list[dict[str, Any]]]] = {}
+        self.evidence: Select | None = None
+        """A query that finds something if and only if this transaction was committed; set by what is written, or by the command."""
+        self.committing = False
+        """Everything is written and the commit has been asked for: an error now leaves open whether it happened."""
 
     def add(self, table: Table, **row: Any) -> dict[str, Any]:
         """Buffer a row; all rows of a table go in one statement at :meth:`flush`.  The row may still be changed until then.
@@ -53,3 +57,5 @@ class Transaction:
             table, rows = self._rows.pop(name)
             if rows:
                 self.conn.execute(insert(table), rows)
+                if self.evidence is None and "key" in table.c:
+                    self.evidence = select(table.c.key).where(table.c.key == rows[0]["key"])

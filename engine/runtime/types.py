@@ -76,7 +76,7 @@ class UserTask:
 
 @dataclass(frozen=True)
 class Job:
-    """Work for a worker, leased until ``leased_until``."""
+    """Work for a worker, leased until ``leased_until``; ``attempts`` counts how often it was handed out, this time included."""
 
     key: int
     instance_key: int | None
@@ -87,6 +87,8 @@ class Job:
     variables: dict[str, Any] = field(hash=False)
     worker: str | None
     leased_until: datetime | None
+    attempts: int = 0
+    root_key: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,11 @@ class Activity:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something an instance cannot get past by itself."""
+    """Something an instance cannot get past by itself.
+
+    ``job_key`` names the job that has no retries left; without it the element itself failed.  ``details`` may hold ``stack`` (the
+    chain of calls and scopes, outermost first), ``cause``, ``expression`` and ``seen`` (the values the expression saw).
+    """
 
     key: int
     instance_key: int
@@ -114,3 +120,9 @@ class Incident:
     message: str
     created_at: datetime
     resolved_at: datetime | None
+    root_key: int | None = None
+    token: int | None = None
+    job_key: int | None = None
+    details: dict[str, Any] | None = field(hash=False, default=None)
+    resolved_by: str | None = None
+    process_id: str | None = None

@@ -10,17 +10,19 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
+from engine.bpmn.elements import ElementFailure, FlowNode
 from engine.bpmn.execution import Execution, Token
 from engine.bpmn.snapshot import dump, restore
 from engine.bpmn.variables import plain
 from engine.errors import EngineError, InvalidState, NotFound, ValidationFailed
 from engine.runtime.effects import Effects, InstanceEvent
 from engine.runtime.live import Live
+from engine.runtime.operations import history
 from engine.runtime.transaction import Transaction
 from engine.store import queries, tables
-from engine.store.types import new_key
+from engine.store.types import DIALECT_INSERTS, new_key
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Unit:
         self.subscriptions: list[dict[str, Any]] = []
         self.opened_messages: list[dict[str, Any]] = []
         self.jobs: list[dict[str, Any]] = []
+        self.stores: dict[str, Any] = {}
         self._later: deque[Callable[[], None]] = deque()
         self._functions: dict[int, Mapping[str, Any]] = {}
         self._ended: set[int] = set()
@@ -74,14 +77,22 @@ class Unit:
         parent: Live | None = None,
         parent_token: int | None = None,
         start_event: str | None = None,
+        key: int | None = None,
+        correlation_key: str | None = None,
+        place: Callable[[Execution], None] | None = None,
     ) -> Live:
-        """Create an instance of ``definition`` and run it.  Raises :class:`ValidationFailed` for variables without a JSON form."""
+        """Create an instance of ``definition`` and run it.
+
+        It begins at its start event, at ``start_event`` (as a row of the definition names it), or where ``place`` puts tokens.
+        Raises :class:`ValidationFailed` for variables without a JSON form and :class:`InvalidState` for a suspended definition.
+        """
         if len(self.lives) >= MAX_INSTANCES:
             raise InvalidState(
                 "More than %(limit)d instances were started by one command; does a process call itself?", limit=MAX_INSTANCES
             )
+        definition.require_startable()
         spec = definition.model
-        key = new_key()
+        key = key or new_key()
         values = checked_variables(variables)
         if parent is None:
             values = {**values, **self.engine.desk.before_start(self.tx, definition, values, key)}
@@ -102,12 +113,15 @@ class Unit:
             "ended_at": None,
             "ended_by": None,
             "end_reason": None,
+            "removal_at": None,
+            "correlation_key": correlation_key,
         }
         live = Live(self, row, is_new=True)
         live.execution = Execution(spec, live)
         self.lives[key] = live
-        start = live.execution.element(start_event) if start_event else spec.start.start
-        live.execution.begin(values, start)
+        live.execution.begin(values, start_event, place)
+        if live.history_level == "full":
+            history.record_start(self, live, values)
         self.effects.started.append(self._event(live))
         self.run(live)
         return live
@@ -116,19 +130,30 @@ class Unit:
         """A call activity starts the latest version of the called process."""
         if not token.alive:
             return
-        definition = self.engine.catalogue.find("process", process_id, conn=self.tx.conn)
+        definition = self._bound("process", process_id, parent, token)
         if definition is None:
-            from engine.bpmn.elements import ElementFailure
-
-            parent.execution.fail(
-                token,
-                ElementFailure(
-                    "CALLED_ELEMENT_ERROR",
-                    T("“%(label)s” calls the process “%(id)s”, which is not deployed.", label=token.task_spec.label, id=process_id),
-                ),
+            message = T("“%(label)s” calls the process “%(id)s”, which is not deployed.", label=token.task_spec.label, id=process_id)
+            parent.execution.fail(token, ElementFailure("CALLED_ELEMENT_ERROR", message))
+            return
+        if definition.suspended_at is not None:
+            message = T(
+                "“%(label)s” calls the process “%(id)s”, which is suspended. Resume it, then retry.", label=token.task_spec.label, id=process_id
             )
+            parent.execution.fail(token, ElementFailure("CALLED_ELEMENT_ERROR", message))
             return
         self.start(definition, variables, parent=parent, parent_token=token.id)
+
+    def _bound(self, kind: str, id: str, live: Live, token: Token) -> Definition | None:
+        """The version of a called process or decision that the element is bound to: the latest, the one that was in force when the
+        calling process was deployed, or the latest with a version tag (dialect: resource binding)."""
+        spec, conn = token.task_spec, self.tx.conn
+        binding = getattr(spec, "binding", "latest")
+        if binding == "deployment":
+            own = self.engine.catalogue.get(live.row["definition_key"], conn=conn)
+            return self.engine.catalogue.deployed_by(kind, id, own.deployment_key, conn=conn)
+        if binding == "versionTag":
+            return self.engine.catalogue.tagged(kind, id, spec.version_tag, conn=conn)
+        return self.engine.catalogue.find(kind, id, conn=conn)
 
     def load(self, key: int, *, skip_locked: bool = False) -> Live | None:
         """Bring an instance into the unit and lock it.
@@ -189,7 +214,10 @@ class Unit:
         if live.row["state"] in ("ACTIVE", "SUSPENDED"):
             live.row["state"] = "COMPLETED"
         live.row["ended_at"], live.row["ended_by"] = self.tx.now, self.tx.by
+        live.row["removal_at"] = history.removal_at(self.engine, live.definition, self.tx.now)
         self.effects.ended.append(self._event(live))
+        if live.row["correlation_key"] is not None:
+            self.later(lambda: self._release_key(live))
         if live.row["parent_key"] and live.row["state"] == "COMPLETED":
             self.later(lambda: self._return_to_parent(live))
 
@@ -246,9 +274,7 @@ class Unit:
 
     def decide(self, live: Live, token: Token, decision_id: str, context: Mapping[str, Any]) -> Any:
         """Evaluate the latest version of a decision; what fired is kept in the case's trail for the 决策依据 tab."""
-        from engine.bpmn.elements import ElementFailure
-
-        definition = self.engine.catalogue.find("decision", decision_id, conn=self.tx.conn)
+        definition = self._bound("decision", decision_id, live, token)
         if definition is None:
             raise ElementFailure(
                 "DECISION_ERROR",
@@ -270,6 +296,7 @@ class Unit:
             raise ElementFailure(
                 "DECISION_ERROR",
                 T("The decision “%(id)s” of “%(label)s” failed: %(reason)s", id=decision_id, label=token.task_spec.label, reason=result.failure),
+                {"decision": decision_id, "rules": result.rules},
             )
         value = plain(result.value)
         self.engine.desk.decided(self.tx, live.row["root_key"], live.key, token.task_spec, definition, value, result.rules)
@@ -294,6 +321,22 @@ class Unit:
         self.later(throw)
         return True
 
+    # --- data stores -----------------------------------------------------------------------------------------------------
+
+    def read_store(self, name: str) -> Any:
+        """What lies in a data store; ``None`` when nothing was ever written."""
+        if name not in self.stores:
+            store = tables.data_store
+            return self.tx.execute(select(store.c.value).where(store.c.name == name)).scalar()
+        return self.stores[name]
+
+    def _write_stores(self) -> None:
+        for name, value in self.stores.items():
+            store = tables.data_store
+            statement = DIALECT_INSERTS[self.tx.conn.dialect.name](store).values(name=name, value=value, changed_at=self.tx.now)
+            self.tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value, "changed_at": self.tx.now}))
+            self.tx.audit("data_store.write", f"data_store:{name}", value=value)
+
     # --- messages and signals --------------------------------------------------------------------------------------------
 
     def correlate(self, name: str, correlation_key: str, variables: Mapping[str, Any], *, starts: bool = True) -> int:
@@ -314,13 +357,9 @@ class Unit:
             .order_by(subscription.c.key)
         )
         receivers, served = 0, set()
-        for row in self.tx.execute(statement).mappings().all():
+        rows = self.tx.execute(statement).mappings().all()
+        for row in rows:
             if row["instance_key"] is None:
-                if starts:
-                    definition = self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn)
-                    live = self.start(definition, variables, start_event=row["element_id"])
-                    self._fired(live, row["element_id"], "message", name)
-                    receivers += 1
                 continue
             process_id = row["process_id"] or self.lives[row["instance_key"]].row["process_id"]
             if process_id in served or row["state"] == "SUSPENDED":
@@ -328,7 +367,57 @@ class Unit:
             if self._receive(row, variables, "message", name):
                 served.add(process_id)
                 receivers += 1
+        for row in rows if starts else ():
+            if row["instance_key"] is None and self._start_by_message(row, name, correlation_key, variables, served):
+                receivers += 1
         return receivers
+
+    def _start_by_message(
+        self, row: Mapping[str, Any], name: str, correlation_key: str, variables: Mapping[str, Any], served: set[str]
+    ) -> bool:
+        """Start an instance by a message, unless the message has reached a running one of the process, or one that was started with
+        the same correlation key still runs: then the message waits for its end (dialect: message start events)."""
+        self.engine.catalogue.refresh(self.tx.conn)
+        definition = self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn)
+        if definition.id in served or definition.suspended_at is not None:
+            return False
+        key = new_key()
+        if correlation_key and not self._claim_key(definition.id, correlation_key, key):
+            return False
+        live = self.start(definition, variables, start_event=row["element_id"], key=key, correlation_key=correlation_key or None)
+        self._fired(live, live.execution.starter(row["element_id"]), "message", name)
+        served.add(definition.id)
+        return True
+
+    def _claim_key(self, process_id: str, correlation_key: str, instance_key: int) -> bool:
+        """Claim that the one running instance of ``process_id`` for ``correlation_key`` is ``instance_key``: a unique insert."""
+        claim = tables.message_start
+        statement = DIALECT_INSERTS[self.tx.conn.dialect.name](claim).values(
+            process_id=process_id, correlation_key=correlation_key, instance_key=instance_key
+        )
+        return self.tx.execute(statement.on_conflict_do_nothing().returning(claim.c.instance_key)).first() is not None
+
+    def _release_key(self, live: Live) -> None:
+        """An instance that was started by a message with a correlation key has ended: the next kept message may start one."""
+        key = live.row["correlation_key"]
+        if key is None:
+            return
+        process_id, message, subscription = live.row["process_id"], tables.message, tables.subscription
+        self.tx.execute(delete(tables.message_start).where(tables.message_start.c.instance_key == live.key))
+        statement = (
+            select(message)
+            .join(subscription, and_(subscription.c.name == message.c.name, subscription.c.kind == "message"))
+            .where(subscription.c.instance_key.is_(None), message.c.correlation_key == key, message.c.expires_at > self.tx.now)
+            .order_by(message.c.key)
+            .with_for_update(of=message, skip_locked=True)
+            .add_columns(subscription.c.definition_key, subscription.c.element_id)
+        )
+        for row in self.tx.execute(statement).mappings().all():
+            if self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn).id != process_id:
+                continue
+            if self._start_by_message(row, row["name"], key, row["variables"], set()):
+                self.tx.execute(delete(message).where(message.c.key == row["key"]))
+                return
 
     def broadcast(self, name: str, variables: Mapping[str, Any], *, besides: int | None = None) -> int:
         """Hand a signal to everybody who waits for it (BPMN 2.0 §10.5.7), but not to the instance ``besides``, which threw it and
@@ -339,14 +428,32 @@ class Unit:
         receivers = 0
         for row in self.tx.execute(statement).mappings().all():
             if row["instance_key"] is None:
-                live = self.start(
-                    self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn), variables, start_event=row["element_id"]
-                )
-                self._fired(live, row["element_id"], "signal", name)
-                receivers += 1
+                receivers += self._start_by_event(row, "signal", name, variables)
             elif row["instance_key"] != besides and self._receive(row, variables, "signal", name):
                 receivers += 1
         return receivers
+
+    def _start_by_event(self, row: Mapping[str, Any], kind: str, name: str, variables: Mapping[str, Any]) -> bool:
+        self.engine.catalogue.refresh(self.tx.conn)
+        definition = self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn)
+        if definition.suspended_at is not None:
+            return False
+        live = self.start(definition, variables, start_event=row["element_id"])
+        self._fired(live, live.execution.starter(row["element_id"]), kind, name)
+        return True
+
+    def evaluate_conditions(self, variables: Mapping[str, Any]) -> int:
+        """Start an instance at each conditional start event whose condition holds for ``variables``; gives their number."""
+        subscription = tables.subscription
+        statement = select(subscription).where(subscription.c.kind == "condition").order_by(subscription.c.key)
+        started = 0
+        for row in self.tx.execute(statement).mappings().all():
+            definition = self.engine.catalogue.get(row["definition_key"], conn=self.tx.conn)
+            id, _, place = row["element_id"].partition("#")
+            condition = definition.model.task_specs[id].definitions[int(place or 0)].condition
+            if condition.evaluate({**self.functions(0), **variables}) is True:
+                started += self._start_by_event(row, "condition", "", variables)
+        return started
 
     def _receive(self, row: Mapping[str, Any], variables: Mapping[str, Any], kind: str, name: str) -> bool:
         live = self.load(row["instance_key"])
@@ -357,22 +464,22 @@ class Unit:
 
     def fire(self, live: Live, token: Token, element_id: str, variables: Mapping[str, Any], kind: str, name: str = "") -> bool:
         """Trigger the event ``element_id`` that ``token`` waits for; ``False`` when the model has it no more."""
-        event = live.execution.element(element_id)
-        if event is None or not token.armed:
+        found = live.execution.awaited_event(token, element_id)
+        if found is None or not token.armed:
             return False
-        self._fired(live, element_id, kind, name)
-        live.execution.trigger(token, event, variables)
+        event, index = found
+        self._fired(live, event, kind, name)
+        live.execution.trigger(token, event, variables, index)
         self.run(live)
         return True
 
-    def _fired(self, live: Live, element_id: str, kind: str, name: str) -> None:
-        event = live.execution.element(element_id)
+    def _fired(self, live: Live, event: FlowNode, kind: str, name: str) -> None:
         self.effects.fired.append(
             {
                 "kind": kind,
                 "name": name,
-                "element_id": element_id,
-                "label": event.label if event else element_id,
+                "element_id": event.bpmn_id,
+                "label": event.label,
                 "instance_key": live.key,
                 "root_key": live.row["root_key"],
             }
@@ -460,6 +567,9 @@ class Unit:
                         .returning(*task.c)
                     )
                     self.effects.tasks_ended.extend(dict(row) for row in self.tx.execute(statement).mappings())
+            tokens = live.closed["incident"]
+            if tokens and not live.is_new:
+                self._resolve_incidents(tables.incident.c.instance_key == live.key, tables.incident.c.token.in_(tokens))
             tokens = live.closed["job"]
             if tokens:
                 for row in self.jobs:
@@ -467,13 +577,23 @@ class Unit:
                         row.update(state="CANCELED", ended_at=self.tx.now)
                 if not live.is_new:
                     job = tables.job
-                    self.tx.execute(
+                    cancelled = self.tx.execute(
                         update(job)
                         .where(job.c.instance_key == live.key, job.c.token.in_(tokens), job.c.state.in_(("CREATED", "FAILED")))
                         .values(state="CANCELED", ended_at=self.tx.now)
-                    )
+                        .returning(job.c.key, job.c.retries)
+                    ).all()
+                    given_up = [row.key for row in cancelled if row.retries <= 0]
+                    if given_up:
+                        self._resolve_incidents(tables.incident.c.job_key.in_(given_up))
+
+    def _resolve_incidents(self, *which: Any) -> None:
+        """What stood in an incident is gone: nobody has to look at it any more."""
+        incident = tables.incident
+        self.tx.execute(update(incident).where(*which, incident.c.resolved_at.is_(None)).values(resolved_at=self.tx.now, resolved_by=self.tx.by))
 
     def _write(self) -> None:
+        history.record_changes(self)
         for live in self.lives.values():
             live.row["snapshot"] = dump(live.execution)
         instance = tables.instance
@@ -484,11 +604,12 @@ class Unit:
             if live.is_new:
                 continue
             row = live.row
-            values = {f"new_{name}": row[name] for name in ("snapshot", "state", "ended_at", "ended_by", "end_reason")}
+            values = {f"new_{name}": row[name] for name in ("snapshot", "state", "ended_at", "ended_by", "end_reason", "removal_at")}
             changed = self.tx.execute(queries.SAVE_INSTANCE, {"the_key": live.key, "seen_revision": row["revision"], **values})
             if changed.rowcount != 1:
                 raise Stale("the instance was changed meanwhile")
             live.row["revision"] += 1
+        self._write_stores()
         if self.ended_activities:
             self.tx.execute(queries.END_ACTIVITIES, self.ended_activities)
         self.flush_waits()

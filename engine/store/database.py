@@ -158,11 +158,14 @@ _SAME_KEY = re.compile(r'"pk_\w+"|constraint failed: \w+\.key\b')
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether repeating the command can help: a deadlock, a serialisation failure, a busy SQLite, or a key that another node
-    has made in the same millisecond (:class:`engine.store.types.KeyMaker`)."""
+    """Whether repeating the command can help: a deadlock, a serialisation failure, a connection that was cut off (a server that
+    was restarted; the pool then makes new ones), a busy SQLite, or a key that another node has made in the same millisecond
+    (:class:`engine.store.types.KeyMaker`)."""
     if isinstance(error, IntegrityError):
         return bool(_SAME_KEY.search(str(error.orig)))
     if not isinstance(error, OperationalError):
         return False
+    if error.connection_invalidated:
+        return True
     state = getattr(error.orig, "sqlstate", None)
     return state in ("40001", "40P01") or "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)

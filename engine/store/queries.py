@@ -42,6 +42,7 @@ SAVE_INSTANCE = (
         ended_at=bindparam("new_ended_at"),
         ended_by=bindparam("new_ended_by"),
         end_reason=bindparam("new_end_reason"),
+        removal_at=bindparam("new_removal_at", None),
     )
 )
 """Store an instance nobody has changed since it was read (``the_key``, ``seen_revision`` and the ``new_…`` values)."""

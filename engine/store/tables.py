@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from engine.store.types import Document, Instant
@@ -69,6 +70,15 @@ definition = Table(
     key("resource_key", nullable=False),
     Column("deployed_at", Instant, nullable=False),
     Column("deployed_by", String(100), nullable=False),
+    Column("suspended_at", Instant, comment="since when it starts nothing; empty: it may start"),
+    Column(
+        "revision",
+        Integer,
+        nullable=False,
+        default=1,
+        server_default=text("1"),
+        comment="raised by each change of the row, so that other nodes notice it",
+    ),
     UniqueConstraint("kind", "id", "version"),
 )
 
@@ -91,10 +101,13 @@ instance = Table(
     Column("ended_at", Instant),
     Column("ended_by", String(100)),
     Column("end_reason", Text),
+    Column("removal_at", Instant, comment="when the clean-up may delete it with its history; empty: kept for ever"),
+    Column("correlation_key", String(255), comment="of the message that started it"),
     Index(None, "process_id", "state"),
     Index(None, "business_key"),
     Index(None, "parent_key"),
     Index(None, "root_key"),
+    Index(None, "removal_at"),
 )
 
 activity = Table(
@@ -191,6 +204,7 @@ job = Table(
     Column("message", Text),
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("attempts", Integer, nullable=False, default=0, server_default=text("0"), comment="how often a worker has had it"),
     Index(None, "type", "state", "available_at"),
     Index(None, "instance_key", "state"),
 )
@@ -207,14 +221,18 @@ incident = Table(
     Column("message", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("resolved_at", Instant),
+    key("job_key", comment="the job that has no retries left; empty: the element itself failed"),
+    Column("details", Document, comment="stack of call activities and scopes, cause, expression and the values it saw"),
+    Column("resolved_by", String(100)),
     Index(None, "instance_key"),
+    Index(None, "resolved_at", "key"),
 )
 
 subscription = Table(
     "subscription",
     metadata,
     key(primary_key=True),
-    Column("kind", String(10), nullable=False, comment="message or signal"),
+    Column("kind", String(10), nullable=False, comment="message, signal or condition"),
     Column("name", String(255), nullable=False),
     Column("correlation_key", String(255), nullable=False),
     key("instance_key"),
@@ -240,6 +258,38 @@ message = Table(
     Index(None, "expires_at"),
 )
 
+message_start = Table(
+    "message_start",
+    metadata,
+    Column("process_id", String(255), primary_key=True),
+    Column("correlation_key", String(255), primary_key=True, comment="one running instance a key: this row is the claim"),
+    key("instance_key", nullable=False),
+    Index(None, "instance_key"),
+)
+
+data_store = Table(
+    "data_store",
+    metadata,
+    Column("name", String(255), primary_key=True, comment="of the BPMN data store; shared by all instances"),
+    Column("value", Document),
+    Column("changed_at", Instant, nullable=False),
+)
+
+variable_change = Table(
+    "variable_change",
+    metadata,
+    key(primary_key=True),
+    key("instance_key", nullable=False),
+    key("root_key", nullable=False),
+    Column("scope", String(255), nullable=False, comment="element id of the scope; empty: the process instance"),
+    Column("name", Text, nullable=False),
+    Column("value", Document, comment="what it became; written at history level “full” only"),
+    Column("at", Instant, nullable=False),
+    Column("by", String(100)),
+    Index(None, "instance_key", "key"),
+    Index(None, "root_key"),
+)
+
 firing = Table(
     "firing",
     metadata,
@@ -262,6 +312,32 @@ audit = Table(
     Column("details", Document, nullable=False),
     Index(None, "at"),
     Index(None, "subject"),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    key(primary_key=True),
+    Column("kind", String(20), nullable=False, comment="migrate, cancel, retry, suspend, resume or delete"),
+    Column("state", String(10), nullable=False, comment="RUNNING, DONE or CANCELED"),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("parameters", Document, nullable=False, comment="what is done to each instance, and why"),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", String(100)),
+    Column("ended_at", Instant),
+    Index(None, "state", "key"),
+)
+
+batch_item = Table(
+    "batch_item",
+    metadata,
+    key("batch_key", primary_key=True),
+    key("instance_key", primary_key=True),
+    Column("state", String(6), nullable=False, comment="OPEN, DONE or FAILED"),
+    Column("message", Text, comment="why it failed"),
+    Index(None, "batch_key", "state"),
 )
 
 setting = Table(

@@ -39,11 +39,16 @@ class Element:
     extensions: list[str] = field(default_factory=list)
     body: list[str] = field(default_factory=list)
     roots: dict[str, str] = field(default_factory=dict)
+    beside: list[str] = field(default_factory=list)
+    """Artifacts drawn with it; ``{id}`` in them is its id."""
+    data: list[str] = field(default_factory=list)
+    marker: list[str] = field(default_factory=list)
+    """Its data associations and its loop marker, which the schema wants before the rest of the body."""
 
     def render(self, id: str, default: str | None) -> str:
         attributes = {"id": id, "name": f"The {id}", **self.attributes, "default": default}
         extensions = [tag("bpmn:extensionElements", {}, *self.extensions)] if self.extensions else []
-        return tag(f"bpmn:{self.tag}", attributes, *extensions, *self.body)
+        return tag(f"bpmn:{self.tag}", attributes, *extensions, *self.data, *self.marker, *self.body)
 
 
 @dataclass
@@ -97,6 +102,24 @@ def terminate() -> Definition:
     return Definition(tag("bpmn:terminateEventDefinition", {}))
 
 
+def conditional(expression: str) -> Definition:
+    """``expression`` is FEEL with its leading ``=``."""
+    return Definition(tag("bpmn:conditionalEventDefinition", {}, tag("bpmn:condition", {}, escape(expression))))
+
+
+def link(name: str) -> Definition:
+    return Definition(tag("bpmn:linkEventDefinition", {"name": name}))
+
+
+def cancel() -> Definition:
+    return Definition(tag("bpmn:cancelEventDefinition", {}))
+
+
+def compensate(activity: str | None = None, *, wait: bool = True) -> Definition:
+    """Without an activity it undoes all that its scope has completed; on a boundary it says that the activity can be undone."""
+    return Definition(tag("bpmn:compensateEventDefinition", {"activityRef": activity, "waitForCompletion": None if wait else "false"}))
+
+
 def _coded(kind: str, code: str | None) -> Definition:
     if code is None:
         return Definition(tag(f"bpmn:{kind}EventDefinition", {}))
@@ -108,30 +131,51 @@ def _coded(kind: str, code: str | None) -> Definition:
 # --- elements --------------------------------------------------------------------------------------------------------------
 
 
-def _event(kind: str, definition: Definition | None, **attributes: str | None) -> Element:
-    if definition is None:
-        return Element(kind, attributes)
-    return Element(kind, attributes, body=[definition.xml], roots=dict(definition.roots))
+def _event(kind: str, definitions: tuple[Definition | None, ...], **attributes: str | None) -> Element:
+    made = Element(kind, attributes)
+    for definition in filter(None, definitions):
+        made.body.append(definition.xml)
+        made.roots.update(definition.roots)
+    return made
 
 
-def start(definition: Definition | None = None, *, interrupting: bool = True) -> Element:
-    return _event("startEvent", definition, isInterrupting=None if interrupting else "false")
+def start(*definitions: Definition | None, interrupting: bool = True, all_needed: bool = False) -> Element:
+    """With several definitions a multiple event; with ``all_needed`` a parallel multiple one (so too below)."""
+    return _event("startEvent", definitions, isInterrupting=None if interrupting else "false", parallelMultiple=_all(all_needed))
 
 
-def end(definition: Definition | None = None) -> Element:
-    return _event("endEvent", definition)
+def end(*definitions: Definition | None) -> Element:
+    return _event("endEvent", definitions)
 
 
-def catch(definition: Definition) -> Element:
-    return _event("intermediateCatchEvent", definition)
+def catch(*definitions: Definition, all_needed: bool = False) -> Element:
+    return _event("intermediateCatchEvent", definitions, parallelMultiple=_all(all_needed))
 
 
-def throw(definition: Definition | None = None) -> Element:
-    return _event("intermediateThrowEvent", definition)
+def throw(*definitions: Definition | None) -> Element:
+    return _event("intermediateThrowEvent", definitions)
 
 
-def boundary(host: str, definition: Definition, *, interrupting: bool = True) -> Element:
-    return _event("boundaryEvent", definition, attachedToRef=host, cancelActivity=None if interrupting else "false")
+def boundary(host: str, *definitions: Definition, interrupting: bool = True, all_needed: bool = False) -> Element:
+    attributes = {"cancelActivity": None if interrupting else "false", "parallelMultiple": _all(all_needed)}
+    return _event("boundaryEvent", definitions, attachedToRef=host, **attributes)
+
+
+def undone_by(host: str, handler: str) -> Element:
+    """The compensation event on the border of ``host``, associated with the activity ``handler`` that undoes it."""
+    made = boundary(host, compensate())
+    made.beside.append(tag("bpmn:association", {"id": f"{host}_undone_by_{handler}", "sourceRef": "{id}", "targetRef": handler}))
+    return made
+
+
+def undoing(element: Element) -> Element:
+    """``element`` as an activity that undoes another."""
+    element.attributes["isForCompensation"] = "true"
+    return element
+
+
+def _all(needed: bool) -> str | None:
+    return "true" if needed else None
 
 
 def user(
@@ -170,8 +214,13 @@ def service(type: str, *, retries: str | None = None, **headers: str) -> Element
     return made
 
 
-def receive(definition: Definition) -> Element:
-    return Element("receiveTask", {"messageRef": next(iter(definition.roots))}, roots=dict(definition.roots))
+def receive(definition: Definition, *, instantiate: bool = False) -> Element:
+    attributes = {"messageRef": next(iter(definition.roots)), "instantiate": "true" if instantiate else None}
+    return Element("receiveTask", attributes, roots=dict(definition.roots))
+
+
+def send(definition: Definition) -> Element:
+    return Element("sendTask", {"messageRef": next(iter(definition.roots))}, roots=dict(definition.roots))
 
 
 def task() -> Element:
@@ -202,15 +251,42 @@ def some() -> Element:
     return Element("inclusiveGateway")
 
 
-def first() -> Element:
-    """An event-based gateway."""
-    return Element("eventBasedGateway")
+def first(*, instantiate: bool = False, all_needed: bool = False) -> Element:
+    """An event-based gateway; an instantiating one with ``all_needed`` waits for every event behind it."""
+    attributes = {"instantiate": "true" if instantiate else None, "eventGatewayType": "Parallel" if all_needed else None}
+    return Element("eventBasedGateway", attributes)
+
+
+def complex_(activation: str | None = None) -> Element:
+    """A complex gateway; ``activation`` is FEEL with its leading ``=`` and may use ``activationCount``."""
+    body = [] if activation is None else [tag("bpmn:activationCondition", {}, escape(activation))]
+    return Element("complexGateway", body=body)
 
 
 def sub(flows: str, **elements: Element) -> Element:
     """An embedded sub-process; the ids inside must differ from those outside."""
     body, roots = _contents(flows, elements)
     return Element("subProcess", body=body, roots=roots)
+
+
+def transaction(flows: str, **elements: Element) -> Element:
+    made = sub(flows, **elements)
+    made.tag = "transaction"
+    return made
+
+
+def ad_hoc(
+    flows: str, *, one_by_one: bool = False, until: str | None = None, keep: bool = False, active: str | None = None, **elements: Element
+) -> Element:
+    """An ad-hoc sub-process: ``until`` its completion condition, ``keep`` lets what runs finish then, ``active`` the elements to begin."""
+    made = sub(flows, **elements)
+    made.tag = "adHocSubProcess"
+    made.attributes = {"ordering": "Sequential" if one_by_one else None, "cancelRemainingInstances": "false" if keep else None}
+    if until is not None:
+        made.body.append(tag("bpmn:completionCondition", {}, escape(until)))
+    if active is not None:
+        made.extensions.append(tag("zeebe:adHoc", {"activeElementsCollection": active}))
+    return made
 
 
 def on(flows: str, **elements: Element) -> Element:
@@ -255,8 +331,46 @@ def each(
         inner.append(tag("bpmn:loopCardinality", {}, escape(times)))
     if until is not None:
         inner.append(tag("bpmn:completionCondition", {}, escape(until)))
-    element.body.append(tag("bpmn:multiInstanceLoopCharacteristics", {"isSequential": "true" if one_by_one else None}, *inner))
+    element.marker.append(tag("bpmn:multiInstanceLoopCharacteristics", {"isSequential": "true" if one_by_one else None}, *inner))
     return element
+
+
+def again(element: Element, condition: str | None = None, *, before: bool = False, maximum: int | None = None) -> Element:
+    """``element`` in a standard loop while ``condition`` holds, asked ``before`` or after each run."""
+    inner = [] if condition is None else [tag("bpmn:loopCondition", {}, escape(condition))]
+    attributes = {"testBefore": "true" if before else None, "loopMaximum": None if maximum is None else str(maximum)}
+    element.marker.append(tag("bpmn:standardLoopCharacteristics", attributes, *inner))
+    return element
+
+
+def counted(element: Element, *, needs: int | None = None, sends: int | None = None) -> Element:
+    """``element`` with a start quantity (``needs``) or completion quantity (``sends``)."""
+    for name, number in (("startQuantity", needs), ("completionQuantity", sends)):
+        element.attributes[name] = None if number is None else str(number)
+    return element
+
+
+def with_data(element: Element, *associations: str) -> Element:
+    """``element`` with data associations, made by :func:`data_in` and :func:`data_out`."""
+    element.data.extend(associations)
+    return element
+
+
+def data_in(source: str, target: str, transformation: str | None = None, **assignments: str) -> str:
+    return _association("dataInputAssociation", source, target, transformation, assignments)
+
+
+def data_out(source: str, target: str, transformation: str | None = None, **assignments: str) -> str:
+    return _association("dataOutputAssociation", source, target, transformation, assignments)
+
+
+def _association(kind: str, source: str, target: str, transformation: str | None, assignments: dict[str, str]) -> str:
+    parts = [tag("bpmn:sourceRef", {}, source), tag("bpmn:targetRef", {}, target)]
+    if transformation is not None:
+        parts.append(tag("bpmn:transformation", {}, escape(transformation)))
+    for goal, given in assignments.items():
+        parts.append(tag("bpmn:assignment", {}, tag("bpmn:from", {}, escape(given)), tag("bpmn:to", {}, goal)))
+    return tag(f"bpmn:{kind}", {}, *parts)
 
 
 # --- processes and files ---------------------------------------------------------------------------------------------------
@@ -276,11 +390,12 @@ def _contents(flows: str, elements: dict[str, Element]) -> tuple[list[str], dict
                 condition = None
             inner = "" if condition is None else tag("bpmn:conditionExpression", {}, f"={escape(condition)}")
             edges.append(tag("bpmn:sequenceFlow", {"id": id, "sourceRef": source, "targetRef": target}, inner))
-    body = []
+    body, artifacts = [], []
     for id, element in known.items():
         roots.update(element.roots)
         body.append(element.render(id, defaults.get(id)))
-    return body + edges, roots
+        artifacts += [text.replace("{id}", id) for text in element.beside]
+    return body + edges + artifacts, roots
 
 
 def process(process_id: str, flows: str, *, executable: bool = True, **elements: Element) -> Process:

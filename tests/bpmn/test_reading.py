@@ -98,7 +98,7 @@ def test_all_problems_are_listed_with_label_line_and_cure():
         )
     ).decode()
     found = problems(text)
-    assert {"feel.syntax"} == {problem.rule for problem in found}
+    assert "feel.syntax" in {problem.rule for problem in found}
     assert len([problem for problem in found if problem.rule == "feel.syntax"]) == 3
     assert any("审查材料" in problem.message for problem in found)
     lines = text.splitlines()
@@ -113,20 +113,20 @@ def test_all_problems_are_listed_with_label_line_and_cure():
 
 
 CANNOT_RUN = {
-    "no start": (bpmn(process("p", "a -> end")), "bpmn.no-start"),
+    "nowhere to begin": (bpmn(process("p", "a -> b -> a")), "bpmn.no-start"),
     "a flow to nowhere": (GOOD.replace(b'targetRef="end"', b'targetRef="gone"'), "bpmn.reference"),
     "an id twice": (GOOD.replace(b'id="end"', b'id="a"'), "bpmn.duplicate-id"),
     "a message that does not exist": (bpmn(process("p", "start -> m -> end", m=receive(message("m")))).replace(b'messageRef="message_m"', b'messageRef="n"'), "bpmn.reference"),
     "a timer nobody can read": (bpmn(process("p", "start -> a -> end; late -> end", late=boundary("a", timer("three days")))), "bpmn.timer"),
     "an error that does not interrupt": (bpmn(process("p", "start -> a -> end; e -> end", e=boundary("a", error("E"), interrupting=False))), "bpmn.error-interrupts"),
     "a boundary event on nothing": (bpmn(process("p", "start -> a -> end; e -> end", e=boundary("b", error("E")))), "bpmn.reference"),
-    "a sub-process without start": (bpmn(process("p", "start -> s -> end", s=sub("b -> end1"))), "bpmn.no-start"),
+    "a sub-process that cannot begin": (bpmn(process("p", "start -> s -> end", s=sub("b -> c -> b"))), "bpmn.no-start"),
     "an event sub-process without event": (bpmn(process("p", "start -> a -> end", s=on("start1 -> b -> end1"))), "bpmn.event-subprocess-start"),
     "a flow across a border": (bpmn(process("p", "start -> s -> end; c -> end", s=sub("start1 -> c -> end1"))), "bpmn.duplicate-id"),
     "a repetition over nothing": (bpmn(process("p", "start -> a -> end", a=each(user()))), "bpmn.multi-instance"),
     "a call of nothing": (bpmn(process("p", "start -> c -> end", c=call(""))), "zeebe.called-element"),
     "a gateway without conditions": (bpmn(process("p", "start -> g -> a -> end; g -> end", g=xor())), "bpmn.no-condition"),
-    "a loop marker": (GOOD.replace(b'name="The a">', b'name="The a"><bpmn:standardLoopCharacteristics/>'), "bpmn.unsupported"),
+    "a loop without end": (GOOD.replace(b'name="The a">', b'name="The a"><bpmn:standardLoopCharacteristics/>'), "bpmn.loop"),
 }  # fmt: skip
 
 
