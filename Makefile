@@ -10,10 +10,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BANJIE := $(PYTHON) -m web.cli --config $(CONFIG)
 # Functions and errors whose first argument is a sentence for people.
-SENTENCES := T EngineError NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe FeelError null nothing fail:2
+SENTENCES := T EngineError JobFailed NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe FeelError null nothing fail:2
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev assets run serve test bench lint messages screenshots clean
+.PHONY: help setup setup-dev assets run serve test test-deep bench lint messages screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ serve: ## serve what is already prepared
 
 test: setup-dev assets ## run every test this machine can run, and say what was left out
 	@$(PYTHON) -m pytest $(TESTS)
+
+test-deep: setup-dev ## draw many more random processes and killed workers than `make test` does (half an hour)
+	@BANJIE_HYPOTHESIS=deep $(PYTHON) -m pytest tests/runtime/test_random_processes.py tests/runtime/test_killed_workers.py
 
 bench: setup-dev assets ## measure; figures are printed, nothing is asserted about this machine's speed
 	@$(PYTHON) -m tests.bench

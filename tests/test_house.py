@@ -33,8 +33,9 @@ ARROWS: dict[str, set[str]] = {
     "engine.organisation": EVERYBODY,
     "engine.store": EVERYBODY,
     "engine.runtime": EVERYBODY | BELOW | {"engine.feel", "engine.store", "engine"},
+    "engine.workers": EVERYBODY | {"engine.runtime"},
     "engine": EVERYBODY | {"engine.runtime"},
-    "web": EVERYBODY | BELOW | {"engine", "engine.runtime", "engine.feel"},
+    "web": EVERYBODY | BELOW | {"engine", "engine.runtime", "engine.workers", "engine.feel"},
 }
 """Who may import whom; ``web`` reaches ``engine.store`` in its queries only."""
 

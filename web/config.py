@@ -11,7 +11,7 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
@@ -69,6 +69,23 @@ class Settings:
     cache_seconds: int
     notify_candidates_up_to: int
     outbox_channels: tuple[str, ...]
+    history_level: str
+    history_ttl_days: int
+    workers: tuple[str, ...]
+    workers_in_process: tuple[str, ...]
+    worker_threads: int
+    worker_poll_seconds: int
+    http_hosts: tuple[str, ...]
+    http_internal_hosts: tuple[str, ...]
+    http_timeout_seconds: int
+    http_response_max_bytes: int
+    smtp_host: str
+    smtp_port: int
+    smtp_tls: str
+    smtp_user: str
+    smtp_password: str = field(repr=False)
+    smtp_timeout_seconds: int
+    mail_from: str
 
     @property
     def var(self) -> Path:
@@ -155,6 +172,9 @@ def _number(default: int, low: int, high: int) -> Field:
     return Field(default, _NUMBER.format(low, high), _whole(low, high))
 
 
+_HOSTS = 'a list of host names, like api.example.cn, "api.example.cn:8443" or "*.example.cn"'
+_HOST = r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+
 FIELDS: dict[str, Field] = {
     "database": Field("sqlite:///var/banjie.db", "sqlite:///path or postgresql+psycopg://user:password@host/name", _database),
     "database_pool_size": _number(10, 1, 100),
@@ -187,6 +207,23 @@ FIELDS: dict[str, Field] = {
     "cache_seconds": _number(10, 0, 3600),
     "notify_candidates_up_to": _number(5, 0, 1000),
     "outbox_channels": Field((), "a list of mail and sms", _several(r"mail|sms")),
+    "history_level": Field("activity", "none, activity or full", _text(r"none|activity|full")),
+    "history_ttl_days": _number(0, 0, 36_500),
+    "workers": Field((), "a list of Python modules, like office.workers", _several(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")),
+    "workers_in_process": Field(("*",), 'a list of job types, or "*" for all', _several(r"\*|[^\s,*]{1,255}")),
+    "worker_threads": _number(2, 1, 64),
+    "worker_poll_seconds": _number(2, 1, 3600),
+    "http_hosts": Field((), _HOSTS, _several(_HOST)),
+    "http_internal_hosts": Field((), _HOSTS, _several(_HOST)),
+    "http_timeout_seconds": _number(30, 1, 600),
+    "http_response_max_bytes": _number(1024**2, 1024, 64 * 1024**2),
+    "smtp_host": Field("", "empty, or a host name or an IP address", _text(r"[\w.:\-]*")),
+    "smtp_port": _number(587, 1, 65535),
+    "smtp_tls": Field("starttls", "starttls, tls or none", _text(r"starttls|tls|none")),
+    "smtp_user": Field("", "a text", _text()),
+    "smtp_password": Field("", "a text", _text()),
+    "smtp_timeout_seconds": _number(30, 1, 600),
+    "mail_from": Field("", "empty, or an e-mail address", _text(r"|[\w.+\-]+@[\w.\-]+")),
 }
 """Name of a setting → what it may be.  ``demo`` is off unless a file says otherwise."""
 
@@ -213,6 +250,9 @@ def load_settings(path: str | Path, environ: Mapping[str, str] | None = None) ->
     if values["max_request_bytes"] < values["upload_max_bytes"]:
         place = places.get("max_request_bytes") or places.get("upload_max_bytes") or str(path)
         raise SettingsError(place, T("“max_request_bytes” must be at least “upload_max_bytes”, otherwise no file of that size could arrive."))
+    if values["smtp_host"] and not values["mail_from"]:
+        place = places.get("smtp_host", str(path))
+        raise SettingsError(place, T("“mail_from” must be the address that mails are sent from when “smtp_host” is set."))
     values["node_name"] = values["node_name"] or socket.gethostname()
     return Settings(folder=path.resolve().parent, **{**values, "database": _anchored(values["database"], path.resolve().parent)})
 
@@ -246,7 +286,7 @@ def _checked(place: str, name: str, value: Any) -> Any:
     try:
         return field.read(value)
     except NotAllowed:
-        shown = "…" if name in ("secret_key", "database") else value
+        shown = "…" if name in ("secret_key", "database", "smtp_password") else value
         raise SettingsError(place, T("“%(name)s” is %(value)s; allowed: %(allowed)s.", name=name, value=str(shown), allowed=field.allowed)) from None
 
 

@@ -8,14 +8,18 @@ with ten others, neither loses nor doubles a firing.
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+
+if TYPE_CHECKING:
+    from engine.workers import Runner
 
 log = logging.getLogger(__name__)
 
@@ -115,3 +119,35 @@ def start(app: Any, engine: Any, interval: float) -> Acquirer:
     app.extensions[EXTENSION] = acquirer
     acquirer.start()
     return acquirer
+
+
+WORKERS = "banjie.workers"
+"""Where :func:`start_workers` leaves the runner in ``app.extensions``."""
+
+STOP_GRACE = 60.0
+"""Seconds that jobs in work are given when the process is asked to stop; then they are given back."""
+
+
+def make_runner(engine: Any, settings: Any, types: Iterable[str], threads: int | None = None) -> Runner | None:
+    """A runner for the chosen job ``types`` (``*``: all that are set up); ``None`` when there is none to do.
+
+    Raises :class:`engine.errors.EngineError` for a module that cannot be loaded or a type that nobody does.
+    """
+    from engine.workers import Runner, WorkerSettings, all_workers
+
+    chosen, types = WorkerSettings.of(settings), list(types)
+    if not types:
+        return None
+    if chosen.workers and str(settings.folder) not in sys.path:
+        sys.path.append(str(settings.folder))  # the office's own modules may lie beside config.yaml
+    workers = all_workers(chosen, types)
+    return Runner(engine, workers, threads=threads or chosen.worker_threads, poll_seconds=chosen.worker_poll_seconds) if workers else None
+
+
+def start_workers(app: Any, engine: Any, settings: Any) -> Runner | None:
+    """Start the workers that this process does itself and leave their runner in ``app.extensions``.  Only ``serve`` calls this."""
+    runner = make_runner(engine, settings, settings.workers_in_process)
+    app.extensions[WORKERS] = runner
+    if runner is not None:
+        runner.start()
+    return runner

@@ -61,13 +61,17 @@ def run(app: Any, engine: Any, settings: Settings, taken: socket.socket) -> None
     acquirer = scheduler.start(app, engine, settings.acquirer_interval_seconds)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+    workers = None
     try:
+        workers = scheduler.start_workers(app, engine, settings)
         server.run()
     except KeyboardInterrupt:
         log.info("asked to stop")
     finally:
         server.close()
         acquirer.stop()
+        if workers is not None:
+            workers.stop(scheduler.STOP_GRACE)
 
 
 def _interrupt(signum: int, frame: Any) -> None:
