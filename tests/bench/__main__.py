@@ -7,7 +7,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import core, http
+from tests.bench import core, http, patterns, rounds
 
 
 def main() -> None:
@@ -15,9 +15,9 @@ def main() -> None:
     print(f"Banjie on {platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}")
     print("Medians of interleaved repetitions; compare the ratios, not the milliseconds, with those of another machine.\n")
     with tempfile.TemporaryDirectory(prefix="banjie-bench-") as folder:
-        core.run(Path(folder))
-        print()
-        http.run(Path(folder))
+        for part in (core, patterns, rounds, http):
+            part.run(Path(folder))
+            print(flush=True)
 
 
 if __name__ == "__main__":

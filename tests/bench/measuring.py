@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from sqlalchemy import event
@@ -15,18 +15,30 @@ from sqlalchemy import event
 _NOT_OURS = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|PRAGMA)", re.IGNORECASE)
 
 
-def interleaved(repetitions: int, **subjects: Callable[[int], Any]) -> dict[str, float]:
-    """Call each subject ``repetitions`` times in turn (with the number of the turn); gives the median of each in milliseconds.
+def series(repetitions: int, **subjects: Callable[[int], Any]) -> dict[str, list[float]]:
+    """Call each subject ``repetitions`` times in turn (with the number of the turn); gives the milliseconds of each, by turn.
 
-    Taking turns lets a busy moment of the machine fall on all alike.
+    Taking turns lets a busy moment of the machine fall on all alike; who goes first changes from turn to turn.
     """
     times: dict[str, list[float]] = {name: [] for name in subjects}
+    order = list(subjects.items())
     for turn in range(repetitions):
-        for name, subject in subjects.items():
+        for name, subject in order[:: -1 if turn % 2 else 1]:
             began = time.perf_counter()
             subject(turn)
             times[name].append((time.perf_counter() - began) * 1000)
-    return {name: median(values) for name, values in times.items()}
+    return times
+
+
+def interleaved(repetitions: int, **subjects: Callable[[int], Any]) -> dict[str, float]:
+    """As :func:`series`; gives the median of each."""
+    return {name: median(values) for name, values in series(repetitions, **subjects).items()}
+
+
+def spread(values: list[float], form: str = ",.0f") -> str:
+    """The median with the quartiles around it: ``52 (48–55)``."""
+    low, middle, high = quantiles(values, n=4)
+    return f"{middle:{form}} ({low:{form}}–{high:{form}})"
 
 
 @dataclass
