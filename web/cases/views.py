@@ -69,7 +69,7 @@ def context(conn: Connection, case: Row) -> dict[str, Any]:
         "clocks": clocks,
         "trail": trail,
         "lines": trail_lines(trail),
-        "decisions": decisions(conn, trail),
+        "decisions": decisions(conn, case, trail, hide),
         "open_tasks": open_tasks,
         "attachments": attachments,
         "earlier": answers.earlier_answers(conn, case, trail, hide, stored_files(attachments)),
