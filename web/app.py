@@ -15,7 +15,7 @@ from web.errors import init_errors, sign_in_first
 from web.filters import init_filters
 from web.i18n import LANGUAGES, init_languages
 
-ROOMS: tuple[str, ...] = ("auth", "inbox", "tasks", "cases", "supervision", "designer", "admin", "notices", "health")
+ROOMS: tuple[str, ...] = ("auth", "inbox", "tasks", "cases", "supervision", "designer", "operations", "admin", "notices", "health")
 """Packages ``web.ROOM`` with a blueprint named ``blueprint``; one that is not installed is left out."""
 
 SETTINGS: dict[str, str] = {

@@ -36,6 +36,7 @@ MENU: tuple[Item, ...] = (
     Item("supervision.index", T("Supervision"), "gauge", "supervision", permission="supervise", phone=True),
     Item("supervision.register", T("Register"), "table", "register", permission="register"),
     Item("designer.index", T("Procedure design"), "sitemap", "designer", permission="design"),
+    Item("operations.index", T("Process monitor"), "activity", "operations", permission="monitor", phone=True),
     Item("admin.index", T("Administration"), "settings", "admin", permission="administer"),
     Item("admin.audit", T("Audit log"), "list-details", "audit", permission="audit"),
     Item("auth.me", T("Me"), "user", "me", phone=True),

@@ -10,6 +10,7 @@ from typing import Any
 from flask import g
 
 from engine.errors import NotPermitted
+from engine.runtime.access import MONITORS, OPERATORS
 from engine.words import T
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -20,6 +21,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "design": frozenset({"designer"}),
     "administer": frozenset({"admin"}),
     "audit": frozenset({"auditor"}),
+    "monitor": MONITORS,
+    "operate": OPERATORS,
     "extend": frozenset({"supervisor", "vice_director", "director"}),
 }
 """Permission word → roles that hold it.  What one case or one task allows is decided by ``engine.runtime.access``, not here."""

@@ -26,6 +26,10 @@ OVERSEERS = frozenset({"supervisor", "director", "auditor"})
 """Roles that may read every case, whatever its sheet says: supervision, the head of the office, and the audit."""
 URGERS = frozenset({"supervisor", "vice_director", "director"})
 """Roles that may urge any case they may read; the audit looks on and pushes nobody."""
+OPERATORS = frozenset({"admin", "designer"})
+"""Roles that may intervene in running processes: hold, cancel, correct, move, migrate, delete."""
+MONITORS = OPERATORS | {"supervisor"}
+"""Roles that may see how processes run, whatever case they belong to; confidential fields stay masked even for them."""
 CHIEFS = ("section_chief", "county_leader")
 """Who leads a unit: the first of these roles that anybody of the unit holds."""
 
@@ -305,6 +309,19 @@ class Access:
 
         self._asked(find, conn, role, login, address)
 
+    def operations(self, conn: Connection, login: str, operate: bool = False, address: str | None = None) -> None:
+        """Whether ``login`` may see how processes run or, with ``operate``, intervene.  Raises :class:`AccessRefused`.
+
+        As with administration, only one's own roles count.
+        """
+
+        def find(conn: Connection, roles: frozenset[str], login: str) -> None:
+            if roles.isdisjoint(self._desk.people.directory(conn).own_groups(login)):
+                subject = "operations:operate" if operate else "operations:see"
+                raise AccessRefused(_NO_ADMINISTRATION, subject=subject, reason="role not held")
+
+        self._asked(find, conn, OPERATORS if operate else MONITORS, login, address)
+
     def _asked(self, find: Any, conn: Connection, key: Any, login: str, address: str | None) -> Any:
         try:
             return find(conn, key, login)
@@ -349,6 +366,11 @@ def access_attachment(conn: Connection, key: int, login: str, address: str | Non
 def access_person_admin(conn: Connection, login: str, address: str | None = None) -> None:
     """Whether ``login`` may see and change people; :class:`NotFound` otherwise."""
     _desk_of(conn).access.administration(conn, login, "admin", address)
+
+
+def access_operations(conn: Connection, login: str, operate: bool = False, address: str | None = None) -> None:
+    """Whether ``login`` may see how processes run or, with ``operate``, intervene; :class:`NotFound` otherwise."""
+    _desk_of(conn).access.operations(conn, login, operate, address)
 
 
 def reveal(conn: Connection, case: Any, login: str) -> Reveal:

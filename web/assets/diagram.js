@@ -35,6 +35,17 @@ async function draw(place) {
       overlays.add(id, { position: { top: -12, right: 14 }, html: badge('diagram__count', `×${count}`, words('{count} times', { count })) });
     }
   }
+  for (const [id, count] of Object.entries(about.tokens ?? {})) {
+    if (known.get(id)) {
+      overlays.add(id, { position: { bottom: 9, left: -9 }, html: badge('diagram__tokens', String(count), words('{count} tokens', { count })) });
+    }
+  }
+  for (const [id, count] of Object.entries(about.incidents ?? {})) {
+    if (known.get(id)) {
+      canvas.addMarker(id, 'is-incident');
+      overlays.add(id, { position: { top: -9, left: -9 }, html: badge('diagram__incident', `! ${count}`, words('{count} incidents', { count })) });
+    }
+  }
   for (const [id, { text, level }] of Object.entries(about.heat ?? {})) {
     if (known.get(id)) {
       canvas.addMarker(id, `heat-${level}`);
@@ -107,6 +118,8 @@ function watchTrail(place, viewer) {
       canvas.addMarker(id, 'is-picked');
     }
     if (from === 'drawing') {
+      // Where elements are chosen by ticking, the drawing ticks them too.
+      found[0]?.querySelector('[data-diagram-tick]')?.click();
       found[0]?.scrollIntoView({ block: 'nearest' });
     } else if (known.get(id)) {
       canvas.scrollToElement(id, 40);
@@ -118,6 +131,12 @@ function watchTrail(place, viewer) {
     const line = event.target.closest?.('[data-element-id]');
     if (line && !place.contains(line)) {
       pick(line.dataset.elementId, 'trail');
+    }
+  });
+  document.addEventListener('keydown', (event) => {
+    // A line that takes the focus is picked by the keyboard too; what stands inside it keeps its own keys.
+    if (event.key === 'Enter' && event.target.matches?.('[data-element-id][tabindex]') && !place.contains(event.target)) {
+      pick(event.target.dataset.elementId, 'trail');
     }
   });
 }
@@ -138,6 +157,13 @@ const sight = new IntersectionObserver((entries) => {
     if (isIntersecting) {
       sight.unobserve(target);
       draw(target).catch((error) => {
+        if (/no diagram to display/.test(error.message) && target.dataset.diagramNone) {
+          // A model may be executable without ever having been drawn.
+          target.classList.add('diagram--none');
+          target.replaceChildren(target.dataset.diagramNone);
+          target.removeAttribute('aria-busy');
+          return;
+        }
         console.error(error);
         target.removeAttribute('aria-busy');
         toast(words('The diagram could not be shown.'), { kind: 'error' });
