@@ -276,8 +276,11 @@ class AdHocSubProcess(SubProcess):
         self.cancel_remaining = True
 
     def execute(self, token: Token) -> bool | None:
+        if token.internal_data.get("begun"):
+            return self._taken_up(token)
         chosen = self._chosen(token)
         token.execution.arm_event_subprocesses(token)
+        token.internal_data["begun"] = True
         if not chosen:
             return True if self.condition is None else None
         if self.sequential:
@@ -285,6 +288,16 @@ class AdHocSubProcess(SubProcess):
             chosen = chosen[:1]
         for node in chosen:
             node.begin_at(token.execution, token)
+        return None
+
+    def _taken_up(self, token: Token) -> bool | None:
+        """Go on after an incident: what was done in it is not done again; its condition is asked, then what is left is begun."""
+        token.execution.arm_event_subprocesses(token)
+        self._ask(token)
+        if token.internal_data.get("closing"):
+            return True
+        if token.internal_data.get("todo"):
+            self.contents_done(token)
         return None
 
     def _chosen(self, token: Token) -> list[FlowNode]:
@@ -307,6 +320,11 @@ class AdHocSubProcess(SubProcess):
             node.begin_at(token.execution, token)
 
     def inner_completed(self, token: Token) -> None:
+        """Ask the condition.  Should it exceed its bounds, that is an incident here and not of the element that has completed."""
+        if "incident" not in token.internal_data:
+            token.execution.attempt(token, lambda: self._ask(token))
+
+    def _ask(self, token: Token) -> None:
         memory = token.internal_data
         if self.condition is None or memory.get("closing"):
             return

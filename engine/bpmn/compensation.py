@@ -37,7 +37,8 @@ class Compensating:
         elif spec.compensation_handler is not None:
             records = (inner or []) if hasattr(spec, "inner") else [{"e": spec.name}]
         elif inner or compensation_start(spec) is not None:
-            records = [{"e": spec.name, "d": dict(token.data), "c": inner or []}]
+            data = {**_item_of(token), **token.data} if hasattr(scope.task_spec, "inner") else dict(token.data)
+            records = [{"e": spec.name, "d": data, "c": inner or []}]
         if records:
             scope.internal_data.setdefault("completed", []).extend(records)
 

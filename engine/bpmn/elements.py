@@ -120,6 +120,8 @@ class FlowNode(BpmnSpecMixin):
         self.compensation_handler: FlowNode | None = None
         """What undoes this activity once it is completed: the activity its compensation boundary event points to."""
         self.completion_quantity = 1
+        self.own_data: list[str] = []
+        """Data objects of a sub-process: variables of each run of it."""
         self.data_inputs: list[DataAssociation] = []
         self.data_outputs: list[DataAssociation] = []
         self.line: int | None = None

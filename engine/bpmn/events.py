@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.util.task import TaskState
 
 from engine.bpmn.elements import ElementFailure, EventDefinition, FlowNode
 from engine.bpmn.expressions import ModelValue
-from engine.bpmn.variables import map_inputs, visible
+from engine.bpmn.variables import map_inputs, plain, visible
 from engine.bpmn.waiting import correlation_text
 from engine.words import T
 
@@ -50,6 +51,15 @@ class Event(FlowNode):
         execution.complete_token(token, variables)
         return token
 
+    def started_by_part(self, execution: Execution, scope: Token, index: int, variables: Mapping[str, Any]) -> None:
+        """One definition of a parallel multiple event has started the process; the token waits here for the others."""
+        begun_behind_gateway(self, execution, scope)
+        token = execution.make_token(self, scope)
+        token._state = TaskState.STARTED
+        execution.activated(token)
+        execution.arm(token, self, besides=index)
+        token.internal_data["happened"] = {self.name: {str(index): plain(dict(variables))}}
+
     def fire(self, execution: Execution, owner: Token, variables: dict[str, Any]) -> None:
         """What this event waits for has happened; ``owner`` is the token that was armed with it."""
         raise NotImplementedError
@@ -65,11 +75,14 @@ class StartEvent(Event):
         self.interrupting = True
 
     def fire(self, execution: Execution, owner: Token, variables: dict[str, Any]) -> None:
-        """Start the event sub-process of the scope ``owner``.
+        """Start the event sub-process of the scope ``owner``; or all that a parallel multiple start event needs has happened.
 
         An interrupting one ends everything else in the scope first, before any further step of it can run, and closes the
         scope's other event sub-processes (BPMN 2.0 §10.5.7).
         """
+        if owner.task_spec is self:
+            execution.complete_token(owner, variables)
+            return
         if self.interrupting:
             execution.terminate_contents(owner)
             execution.close_event_subprocesses(owner)

@@ -29,6 +29,7 @@ from engine.words import T
 MAX_STEPS = 100_000
 """Elements run within one command; beyond it a loop without a wait state is assumed and an incident raised."""
 
+
 class Host(Protocol):
     """What an execution asks of the world around it.  All calls happen inside one command."""
 
@@ -138,19 +139,21 @@ class Execution(Waiting, Throwing, Compensating, BpmnWorkflow):
         self.next_id += 1
         return token
 
-    def begin(
-        self, variables: Mapping[str, Any], start_event: str | None = None, place: Callable[[Execution], None] | None = None
-    ) -> None:
+    def begin(self, variables: Mapping[str, Any], start_event: str | None = None, place: Callable[[Execution], None] | None = None) -> None:
         """Make the root token with ``variables`` and begin at the none start event, or everywhere no flow leads to, or at the event
         that a row names (see :mod:`engine.bpmn.waiting`), or where ``place`` puts tokens; run with :meth:`run`."""
         self.task_tree = self.make_token(self.spec.start, None)
         self.task_tree._state = TaskState.STARTED
         self.task_tree.data.update(variables)
+        event = None if start_event is None else self.starter(start_event)
         if place is not None:
             self.arm_event_subprocesses(self.task_tree)
             place(self)
+        elif event is not None and event.all_needed:
+            self.arm_event_subprocesses(self.task_tree)
+            event.started_by_part(self, self.task_tree, int(start_event.partition("#")[2] or 0), variables)
         else:
-            self.open_scope(self.task_tree, None if start_event is None else self.starter(start_event))
+            self.open_scope(self.task_tree, event)
 
     def starter(self, reference: str) -> FlowNode:
         """The start event (or what stands for one) that a row of a definition names.  Raises :class:`InvalidState`."""
@@ -163,6 +166,8 @@ class Execution(Waiting, Throwing, Compensating, BpmnWorkflow):
     def open_scope(self, scope: Token, start: FlowNode | None = None) -> None:
         """Arm the event sub-processes of ``scope`` and put a token on its start event."""
         spec = scope.task_spec
+        for name in spec.own_data:
+            scope.data.setdefault(name, None)
         self.arm_event_subprocesses(scope)
         if start is not None:
             start.started(self, scope)

@@ -71,7 +71,6 @@ class JoiningGateway(FlowNode):
         token.internal_data.pop("flow", None)
         token.execution.activated(token)
 
-
     def may_still_come(self, scope: Token, filled: set[str]) -> bool:
         """Whether a token in ``scope`` can reach an incoming flow that is not among the ``filled`` ones, and no filled one, without
         passing this gateway (BPMN 2.0 §13.4.3)."""

@@ -47,7 +47,7 @@ class LoopReading:
                 flow.source = body
             for event in body.boundaries:
                 event.attached_to = body
-            for other in self._nodes.values():
+            for other in (*self._nodes.values(), *self.spec.task_specs.values()):
                 if other.compensation_handler is node:
                     other.compensation_handler = body
 

@@ -70,6 +70,7 @@ class ProcessReader(Wiring, LoopReading, ProcessParser):
         self._attach_boundaries()
         self._find_compensation_handlers()
         self._mark_repeating()
+        self._find_own_data()
         self._find_entries()
         self._find_starters()
         nodes = self.spec.task_specs.values()
@@ -107,6 +108,20 @@ class ProcessReader(Wiring, LoopReading, ProcessParser):
                 self._containers.append((child, spec))
             if isinstance(spec, events.StartEvent) and (container.start is None or (container.start.definitions and not spec.definitions)):
                 container.start = spec
+
+    def _find_own_data(self) -> None:
+        """A data object inside a sub-process lives and dies with each run of it (BPMN 2.0 §10.4.1); only one that data associations
+        use: others are documentation of variables."""
+        for kind in ("dataInputAssociation", "dataOutputAssociation"):
+            for association in self.node.iter(tag(kind)):
+                for end in (association.find(tag("sourceRef")), association.find(tag("targetRef"))):
+                    element = self.parser.data_element(end)
+                    parent = None if element is None else element.getparent()
+                    if parent is None or local(element) not in ("dataObject", "property") or local(parent) not in CONTAINERS:
+                        continue
+                    container, name = self._nodes.get(parent.get("id") or ""), self.parser.data_name(end)
+                    if container is not None and name not in container.own_data:
+                        container.own_data.append(name)
 
     def _reader_of(self, element) -> NodeReader:
         reader = NodeReader(self, FlowNode, element, self.nsmap)
@@ -157,15 +172,19 @@ class Reader(BpmnParser):
         target = self.by_id.get("" if element is None else (element.text or "").strip().rpartition(":")[2])
         return target is not None and local(target) in ("dataStore", "dataStoreReference")
 
-    def data_name(self, element) -> str | None:
-        """The variable that a reference to a data object, data store, data input or output means: its name when FEEL can use it,
-        else its id."""
-        id = "" if element is None else (element.text or "").strip().rpartition(":")[2]
-        target = self.by_id.get(id)
+    def data_element(self, element):
+        """The data object, data store, data input or output that a reference of a data association means."""
+        target = self.by_id.get("" if element is None else (element.text or "").strip().rpartition(":")[2])
         if target is None:
-            return id or None
+            return None
         of = target.get("dataObjectRef") or target.get("dataStoreRef")
-        target = self.by_id.get((of or "").rpartition(":")[2], target) if of else target
+        return self.by_id.get((of or "").rpartition(":")[2], target) if of else target
+
+    def data_name(self, element) -> str | None:
+        """The variable that such a reference means: its name when FEEL can use it, else its id."""
+        target = self.data_element(element)
+        if target is None:
+            return (None if element is None else (element.text or "").strip().rpartition(":")[2]) or None
         name = target.get("name") or ""
         return name if SIMPLE_NAME.match(name) else target.get("id")
 

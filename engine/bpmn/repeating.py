@@ -98,7 +98,12 @@ class MultiInstance(Body):
                 text = self.loop.items.text.strip()
                 raise ElementFailure(
                     "MULTI_INSTANCE_ERROR",
-                    T("“%(label)s” repeats over “%(text)s”, which is %(value)s and not a list.", label=self.label, text=text, value=repr(items)),
+                    T(
+                        "“%(label)s” repeats over “%(text)s”, which is %(value)s and not a list.",
+                        label=self.label,
+                        text=text,
+                        value=repr(items),
+                    ),
                     {"expression": text, "seen": {text: items}},
                 )
             number = len(items)
@@ -108,7 +113,12 @@ class MultiInstance(Body):
         if number > MAX_ITEMS:
             raise ElementFailure(
                 "MULTI_INSTANCE_ERROR",
-                T("“%(label)s” is to run %(count)d times; at most %(limit)d are possible.", label=self.label, count=number, limit=MAX_ITEMS),
+                T(
+                    "“%(label)s” is to run %(count)d times; at most %(limit)d are possible.",
+                    label=self.label,
+                    count=number,
+                    limit=MAX_ITEMS,
+                ),
             )
         return list(range(1, number + 1)) if items is None else items
 

@@ -25,9 +25,12 @@ MAX_NAME = 255
 class Waiting:
     """The part of an execution that arms tokens and triggers what they wait for."""
 
-    def arm(self, owner: Token, event: FlowNode) -> None:
-        """Make ``owner`` wait for ``event`` (a boundary event, an event sub-process' start, a catch event)."""
+    def arm(self, owner: Token, event: FlowNode, besides: int | None = None) -> None:
+        """Make ``owner`` wait for ``event`` (a boundary event, an event sub-process' start, a catch event), or for all its definitions
+        ``besides`` the one that has happened already."""
         for index, definition in enumerate(event.definitions):
+            if index == besides:
+                continue
             reference = reference_to(event, index)
             if definition.kind == "conditional":
                 owner.internal_data.setdefault("conditions", {})[reference] = False

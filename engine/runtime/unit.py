@@ -425,12 +425,18 @@ class Unit:
         self.flush_waits()
         subscription = tables.subscription
         statement = select(subscription).where(subscription.c.kind == "signal", subscription.c.name == name).order_by(subscription.c.key)
-        receivers = 0
-        for row in self.tx.execute(statement).mappings().all():
-            if row["instance_key"] is None:
-                receivers += self._start_by_event(row, "signal", name, variables)
-            elif row["instance_key"] != besides and self._receive(row, variables, "signal", name):
+        receivers, rows = 0, self.tx.execute(statement).mappings().all()
+        # Definitions of which an instance waits at its parallel multiple start event for just this part.
+        completing: set[int] = set()
+        for row in rows:
+            if row["instance_key"] not in (None, besides) and self._receive(row, variables, "signal", name):
                 receivers += 1
+                live = self.lives[row["instance_key"]]
+                if row["element_id"].partition("#")[0] in {node.name for node in live.definition.model.starters}:
+                    completing.add(live.definition.key)
+        for row in rows:
+            if row["instance_key"] is None and row["definition_key"] not in completing:
+                receivers += self._start_by_event(row, "signal", name, variables)
         return receivers
 
     def _start_by_event(self, row: Mapping[str, Any], kind: str, name: str, variables: Mapping[str, Any]) -> bool:

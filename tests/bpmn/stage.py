@@ -276,9 +276,9 @@ class Stage:
         for actor in list(self.actors):
             for row in list(actor.rows) if actor is not besides else ():
                 heard = row.kind == kind and row.name == name and row.key in ("", key)
-                if heard and row in actor.rows and (kind == "signal" or actor.spec not in served):
-                    if self._trigger(actor, actor.execution.token(row.token), row, variables):
-                        served.append(actor.spec)
+                wanted = heard and row in actor.rows and (kind == "signal" or actor.spec not in served)
+                if wanted and self._trigger(actor, actor.execution.token(row.token), row, variables):
+                    served.append(actor.spec)
         for process_id, spec in self.specs.items():
             for node in spec.starters if spec not in served or kind == "signal" else ():
                 for definition in node.definitions:

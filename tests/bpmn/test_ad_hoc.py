@@ -84,10 +84,29 @@ def test_events_on_its_border_and_in_it():
 
 
 def test_subprocesses_and_repeated_activities_in_it():
-    stage = Stage.of("p", "start -> x -> end", x=ad_hoc("a; m", a=sub("s -> w -> e", s=start(), e=end(), w=user()), m=each(user(), times="=2"), until="=n = 2")).start(n=0)
+    stage = Stage.of(
+        "p",
+        "start -> x -> end",
+        x=ad_hoc("a; m", a=sub("s -> w -> e", s=start(), e=end(), w=user()), m=each(user(), times="=2"), until="=n = 2"),
+    ).start(n=0)
     stage.do("m", n=1).do("m")
     assert stage.open == ["w"]
     assert stage.do("w", n=2).ended
+
+
+def test_a_condition_that_exceeds_its_bounds_is_an_incident_of_the_whole_and_nothing_is_done_again():
+    hostile = '=if n = 1 then count(for i in 1..10000000 return matches("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "(a+)+$")) > 0 else n = 2'
+    stage = Stage.of("p", "start -> x -> after -> end", x=ad_hoc("a; b", one_by_one=True, until=hostile)).start(n=0)
+    stage.do("a", n=1)
+    assert [element for element, _ in stage.incidents] == ["x"]
+    assert stage.set(n=0).open == ["b"]
+    stage.retry("x")
+    assert stage.open == ["b"] and stage.incidents == []
+    stage.do("b", n=1)
+    assert [element for element, _ in stage.incidents] == ["x"]
+    stage.set(n=2)
+    stage.retry("x")
+    assert stage.open == ["after"] and stage.times("a") == stage.times("b") == stage.times("x") == 1
 
 
 def test_the_condition_is_asked_after_an_element_not_before_the_first():

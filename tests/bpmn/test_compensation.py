@@ -8,18 +8,24 @@ from tests.bpmn.builder import (
     again,
     both,
     boundary,
+    cancel,
     compensate,
     conditional,
     each,
     end,
     error,
     mapped,
+    message,
     on,
+    receive,
     script,
+    send,
+    service,
     some,
     start,
     sub,
     throw,
+    transaction,
     undoing,
     undone_by,
     user,
@@ -89,7 +95,11 @@ def test_an_interrupted_activity_is_not_undone():
 
 def test_only_the_named_activity_is_undone_and_only_once():
     stage = Stage.of(
-        "p", "start -> a -> b -> c -> t -> again -> all -> end", t=throw(compensate("b")), again=throw(compensate("b")), **three(all=throw(compensate()))
+        "p",
+        "start -> a -> b -> c -> t -> again -> all -> end",
+        t=throw(compensate("b")),
+        again=throw(compensate("b")),
+        **three(all=throw(compensate())),
     ).start()
     stage.do("a").do("b").do("c")
     assert stage.open == ["un_b"]
@@ -110,7 +120,9 @@ def test_without_waiting_the_flow_goes_on_and_the_scope_waits_for_the_handlers()
 
 
 def test_an_end_event_without_waiting_keeps_the_process_alive_until_all_is_undone():
-    stage = Stage.of("p", "start -> a -> end", a=user(), on_a=undone_by("a", "u"), u=undoing(user()), end=end(compensate(wait=False))).start()
+    stage = Stage.of(
+        "p", "start -> a -> end", a=user(), on_a=undone_by("a", "u"), u=undoing(user()), end=end(compensate(wait=False))
+    ).start()
     stage.do("a")
     assert stage.open == ["u"] and "end" in stage.done
     assert stage.do("u").ended
@@ -160,11 +172,58 @@ def test_a_handler_on_a_looping_activity_runs_once_for_each_run():
 @pytest.mark.parametrize("one_by_one", [True, False])
 def test_the_activities_inside_a_multi_instance_subprocess_are_undone_with_each_item(one_by_one):
     inner = sub("s -> a -> e", s=start(), e=end(), a=user(), on_a=undone_by("a", "u"), u=undoing(script("{seen: append(seen, item)}")))
-    stage = Stage.of(
-        "p", "start -> m -> t -> end", m=each(inner, "=[1, 2]", "item", one_by_one=one_by_one), t=throw(compensate())
-    ).start(seen=[])
+    stage = Stage.of("p", "start -> m -> t -> end", m=each(inner, "=[1, 2]", "item", one_by_one=one_by_one), t=throw(compensate())).start(
+        seen=[]
+    )
     stage.do("a").do("a")
     assert stage.ended and stage.variables["seen"] == [2, 1]
+
+
+def test_a_looping_subprocess_is_undone_run_by_run_with_the_number_of_each():
+    inner = sub(
+        "s -> a -> e", s=start(), e=end(), a=script("{}"), on_a=undone_by("a", "u"), u=undoing(script("{seen: append(seen, loopCounter)}"))
+    )
+    stage = Stage.of("p", "start -> x -> t -> end", x=again(inner, maximum=3), t=throw(compensate("x"))).start(seen=[])
+    assert stage.ended and stage.variables["seen"] == [3, 2, 1]
+
+
+def test_nested_transactions_are_cancelled_one_by_one():
+    inner = transaction("s2 -> b -> stop2", s2=start(), stop2=end(cancel()), b=user(), on_b=undone_by("b", "ub"), ub=undoing(user()))
+    body = transaction(
+        "s -> a -> i -> e; ci -> w -> stop",
+        s=start(),
+        e=end(),
+        stop=end(cancel()),
+        a=user(),
+        w=user(),
+        i=inner,
+        ci=boundary("i", cancel()),
+        on_a=undone_by("a", "ua"),
+        ua=undoing(user()),
+    )
+    stage = Stage.of("p", "start -> t -> end; c -> e2", t=body, c=boundary("t", cancel()), e2=end()).start().do("a").do("b")
+    for element in ("ub", "w", "ua"):
+        assert stage.open == [element]
+        stage.do(element)
+    assert stage.ended and stage.times("end") == 0
+
+
+def test_handlers_may_be_tasks_of_any_kind_and_map_their_data():
+    stage = Stage.of(
+        "p",
+        "start -> a -> b -> c -> d -> t -> end",
+        t=throw(compensate()),
+        **{letter: script("{x: 1}") for letter in "abcd"},
+        **{f"on_{letter}": undone_by(letter, f"u{letter}") for letter in "abcd"},
+        ua=undoing(service("work")),
+        ub=undoing(send(message("M"))),
+        uc=undoing(receive(message("R"))),
+        ud=mapped(undoing(script("{r: q}")), {"q": "=x + 1"}, {"undone": "=r"}),
+    ).start()
+    assert stage.variables == {"x": 1, "undone": 2} and stage.waits == ["uc"]
+    stage.message("R")
+    assert stage.sent == ["M"] and stage.open == ["ua"]
+    assert stage.do("ua").ended
 
 
 def test_a_completed_subprocess_is_undone_by_its_contents_with_its_variables_as_they_were():
@@ -182,7 +241,15 @@ def test_a_completed_subprocess_is_undone_by_its_contents_with_its_variables_as_
 def test_nested_subprocesses_are_undone_from_within_and_between_waits():
     deep = sub("s2 -> a -> e2", s2=start(), e2=end(), a=user(), on_a=undone_by("a", "ua"), ua=undoing(user()))
     outer = sub("s1 -> deep -> b -> e1", s1=start(), e1=end(), deep=deep, b=user(), on_b=undone_by("b", "ub"), ub=undoing(user()))
-    stage = Stage.of("p", "start -> outer -> c -> t -> after -> end", outer=outer, t=throw(compensate()), c=user(), on_c=undone_by("c", "uc"), uc=undoing(user()))
+    stage = Stage.of(
+        "p",
+        "start -> outer -> c -> t -> after -> end",
+        outer=outer,
+        t=throw(compensate()),
+        c=user(),
+        on_c=undone_by("c", "uc"),
+        uc=undoing(user()),
+    )
     stage.start().do("a").do("b").do("c")
     for handler in ("uc", "ub", "ua"):
         assert stage.open == [handler]
@@ -192,7 +259,11 @@ def test_nested_subprocesses_are_undone_from_within_and_between_waits():
 
 def test_a_handler_on_the_border_goes_before_the_contents():
     inner = sub("s -> a -> e", s=start(), e=end(), a=user(), on_a=undone_by("a", "ua"), ua=undoing(user()))
-    stage = Stage.of("p", "start -> x -> t -> end", x=inner, on_x=undone_by("x", "ux"), ux=undoing(user()), t=throw(compensate())).start().do("a")
+    stage = (
+        Stage.of("p", "start -> x -> t -> end", x=inner, on_x=undone_by("x", "ux"), ux=undoing(user()), t=throw(compensate()))
+        .start()
+        .do("a")
+    )
     assert stage.open == ["ux"]
     assert stage.do("ux").ended and stage.times("ua") == 0
 
@@ -253,14 +324,18 @@ def test_an_event_subprocess_undoes_what_its_scope_has_completed():
 
 def test_a_throw_in_a_subprocess_undoes_only_that_subprocess():
     inner = sub("s -> b -> t -> e", s=start(), e=end(), b=user(), on_b=undone_by("b", "ub"), ub=undoing(user()), t=throw(compensate()))
-    stage = Stage.of("p", "start -> a -> x -> end", x=inner, a=user(), on_a=undone_by("a", "ua"), ua=undoing(user())).start().do("a").do("b")
+    stage = (
+        Stage.of("p", "start -> a -> x -> end", x=inner, a=user(), on_a=undone_by("a", "ua"), ua=undoing(user())).start().do("a").do("b")
+    )
     assert stage.open == ["ub"]
     assert stage.do("ub").ended and stage.times("ua") == 0
 
 
 def test_a_throw_in_a_subprocess_may_name_an_activity_outside():
     inner = sub("s -> b -> t -> e", s=start(), e=end(), b=user(), t=throw(compensate("a")))
-    stage = Stage.of("p", "start -> a -> x -> end", x=inner, a=user(), on_a=undone_by("a", "ua"), ua=undoing(user())).start().do("a").do("b")
+    stage = (
+        Stage.of("p", "start -> a -> x -> end", x=inner, a=user(), on_a=undone_by("a", "ua"), ua=undoing(user())).start().do("a").do("b")
+    )
     assert stage.open == ["ua"]
     assert stage.do("ua").ended
 

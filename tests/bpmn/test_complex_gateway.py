@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bpmn.builder import both, boundary, complex_, conditional, end, script, some, start, sub, user, xor
+from tests.bpmn.builder import both, boundary, complex_, conditional, end, script, some, start, sub, xor
 from tests.bpmn.stage import Stage
 
 
@@ -60,7 +60,9 @@ def test_what_cannot_come_any_more_is_not_waited_for():
 
 
 def test_one_that_can_never_be_activated_is_one_incident_that_a_correction_cures():
-    stage = Stage.of("p", "start -> f; f -> a -> c; f -> b -> c; c -> after -> end", f=both(), c=complex_("=activationCount >= needed")).start(needed=3)
+    stage = Stage.of(
+        "p", "start -> f; f -> a -> c; f -> b -> c; c -> after -> end", f=both(), c=complex_("=activationCount >= needed")
+    ).start(needed=3)
     stage.do("a")
     assert stage.incidents == []
     stage.do("b")
@@ -72,7 +74,10 @@ def test_one_that_can_never_be_activated_is_one_incident_that_a_correction_cures
 
 
 def test_as_a_split_it_takes_every_flow_whose_condition_holds_or_the_default():
-    stage = lambda **given: Stage.of("p", "start -> c -[a]-> ta -> e1; c -[b]-> tb -> e2; c -[*]-> td -> e3", c=complex_(), e1=end(), e2=end(), e3=end()).start(**given)
+    def stage(**given):
+        flows = "start -> c -[a]-> ta -> e1; c -[b]-> tb -> e2; c -[*]-> td -> e3"
+        return Stage.of("p", flows, c=complex_(), e1=end(), e2=end(), e3=end()).start(**given)
+
     assert stage(a=True, b=True).open == ["ta", "tb"]
     assert stage(a=False, b=True).open == ["tb"]
     assert stage(a=False, b=False).open == ["td"]
@@ -91,7 +96,9 @@ def test_flows_may_tell_the_phases_apart():
 
 
 def test_the_condition_may_use_variables():
-    stage = Stage.of("p", "start -> f; f -> a -> c; f -> b -> c; c -> after -> end", f=both(), c=complex_("=amount > 10 or activationCount = 2")).start(amount=0)
+    stage = Stage.of(
+        "p", "start -> f; f -> a -> c; f -> b -> c; c -> after -> end", f=both(), c=complex_("=amount > 10 or activationCount = 2")
+    ).start(amount=0)
     stage.do("a", amount=11)
     assert stage.open == ["after", "b"]
 

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bpmn.builder import both, boundary, catch, conditional, each, end, first, mapped, message, on, script, start, sub, timer, user, xor
+from tests.bpmn.builder import (
+    both,
+    boundary,
+    catch,
+    conditional,
+    each,
+    end,
+    first,
+    mapped,
+    message,
+    on,
+    script,
+    start,
+    sub,
+    timer,
+    user,
+    xor,
+)
 from tests.bpmn.stage import Stage
 
 
@@ -35,14 +52,18 @@ def test_null_is_not_true():
 
 @pytest.mark.parametrize("host", ["user", "sub", "multi"])
 def test_an_interrupting_one_on_a_border_ends_the_activity(host):
-    made = {"user": user, "sub": lambda: sub("s -> w -> e", s=start(), e=end(), w=user()), "multi": lambda: each(user(), times="=2")}[host]()
+    made = {"user": user, "sub": lambda: sub("s -> w -> e", s=start(), e=end(), w=user()), "multi": lambda: each(user(), times="=2")}[
+        host
+    ]()
     stage = Stage.of("p", "start -> a -> end; x -> after -> end2", a=made, x=boundary("a", conditional("=go"))).start(go=False).set(go=True)
     assert stage.open == ["after"] and "a" in stage.killed
     assert stage.do("after").ended
 
 
 def test_one_that_does_not_interrupt_fires_once_for_each_time_it_becomes_true():
-    stage = Stage.of("p", "start -> a -> end; x -> h -> end2", a=user(), x=boundary("a", conditional("=n > 2"), interrupting=False)).start(n=0)
+    stage = Stage.of("p", "start -> a -> end; x -> h -> end2", a=user(), x=boundary("a", conditional("=n > 2"), interrupting=False)).start(
+        n=0
+    )
     for value, fired in ((1, 0), (3, 1), (4, 1), (2, 1), (3, 2), (5, 2)):
         stage.set(n=value)
         assert stage.open.count("h") == fired, value
@@ -60,7 +81,10 @@ def test_an_event_subprocess_fires_once_for_each_time_too():
 
 
 def test_a_condition_sees_the_variables_of_its_scope():
-    inner = mapped(sub("s -> w -> e", s=start(), e=end(), w=user(), es_=on("es -> h -> he", es=start(conditional("=local")), he=end(), h=user())), {"local": "=false"})
+    inner = mapped(
+        sub("s -> w -> e", s=start(), e=end(), w=user(), es_=on("es -> h -> he", es=start(conditional("=local")), he=end(), h=user())),
+        {"local": "=false"},
+    )
     stage = Stage.of("p", "start -> x -> end", x=inner).start(local=True)
     assert stage.open == ["w"]
     stage.set(local=False).set(local=True)
@@ -68,14 +92,24 @@ def test_a_condition_sees_the_variables_of_its_scope():
 
 
 def test_a_condition_set_inside_its_scope_interrupts_it_before_the_next_step():
-    inner = mapped(sub("s -> w -> t -> never -> e", s=start(), e=end(), w=user(), t=script("{local: true}"), never=script("{}")), {"local": "=false"})
+    inner = mapped(
+        sub("s -> w -> t -> never -> e", s=start(), e=end(), w=user(), t=script("{local: true}"), never=script("{}")), {"local": "=false"}
+    )
     stage = Stage.of("p", "start -> x -> end; b -> after -> end2", x=inner, b=boundary("x", conditional("=local"))).start().do("w")
     assert stage.open == ["after"] and stage.times("never") == 0
 
 
 def test_behind_an_event_based_gateway_the_first_wins():
     flows = "start -> g; g -> c -> a -> e1; g -> t -> b -> e2; g -> m -> d -> e3"
-    made = {"g": first(), "c": catch(conditional("=go")), "t": catch(timer("PT1H")), "m": catch(message("M")), "e1": end(), "e2": end(), "e3": end()}
+    made = {
+        "g": first(),
+        "c": catch(conditional("=go")),
+        "t": catch(timer("PT1H")),
+        "m": catch(message("M")),
+        "e1": end(),
+        "e2": end(),
+        "e3": end(),
+    }
     assert Stage.of("p", flows, **made).start(go=False).set(go=True).open == ["a"]
     assert Stage.of("p", flows, **made).start(go=False).fire("t").set(go=True).open == ["b"]
     assert Stage.of("p", flows, **made).start(go=False).message("M").set(go=True).open == ["d"]
@@ -83,7 +117,9 @@ def test_behind_an_event_based_gateway_the_first_wins():
 
 
 def test_one_that_waits_again_in_a_loop_looks_afresh():
-    stage = Stage.of("p", "start -> m -> c -> a -> x -[n < 2]-> m; x -[*]-> end", m=xor(), x=xor(), c=catch(conditional("=go"))).start(go=True, n=0)
+    stage = Stage.of("p", "start -> m -> c -> a -> x -[n < 2]-> m; x -[*]-> end", m=xor(), x=xor(), c=catch(conditional("=go"))).start(
+        go=True, n=0
+    )
     assert stage.open == ["a"]
     stage.do("a", n=1)
     assert stage.open == ["a"]

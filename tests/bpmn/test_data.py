@@ -37,18 +37,28 @@ def task(script_: str, incoming: str, outgoing: str) -> str:
 
 
 def test_an_input_is_local_and_an_output_reaches_the_data_object():
-    stage = stage_of(with_objects(task("{made: given + 1, given: 99}", data_in("in_ref", "given"), data_out("made", "out_ref")))).start(in_=5)
+    stage = stage_of(with_objects(task("{made: given + 1, given: 99}", data_in("in_ref", "given"), data_out("made", "out_ref")))).start(
+        in_=5
+    )
     assert stage.ended and stage.variables == {"in_": 5, "result": 6}
 
 
 def test_a_transformation_computes_what_is_carried():
-    stage = stage_of(with_objects(task("{made: given}", data_in("in_ref", "given", "=in_ * 2"), data_out("made", "out_ref", "=made + 100")))).start(in_=5)
+    stage = stage_of(
+        with_objects(task("{made: given}", data_in("in_ref", "given", "=in_ * 2"), data_out("made", "out_ref", "=made + 100")))
+    ).start(in_=5)
     assert stage.variables["result"] == 110
 
 
 def test_assignments_set_parts():
     stage = stage_of(
-        with_objects(task("{made: 7}", data_in("in_ref", "given", **{"given.a": "=in_", "given.b": "=in_ + 1"}), data_out("made", "out_ref", **{"result.total": "=made"})))
+        with_objects(
+            task(
+                "{made: 7}",
+                data_in("in_ref", "given", **{"given.a": "=in_", "given.b": "=in_ + 1"}),
+                data_out("made", "out_ref", **{"result.total": "=made"}),
+            )
+        )
     ).start(in_={"x": 1})
     assert stage.ended, stage.incidents
 
@@ -68,7 +78,9 @@ def test_an_output_never_set_is_null():
 
 
 def test_an_output_that_adds_up_is_carried_once_though_the_way_on_is_retried():
-    stage = Stage.of("p", "start -> a -[go]-> end; a -[stay]-> b -> end2", a=mapped(user(), outputs={"total": "=total + amount"})).start(total=1, go=False, stay=False)
+    stage = Stage.of("p", "start -> a -[go]-> end; a -[stay]-> b -> end2", a=mapped(user(), outputs={"total": "=total + amount"})).start(
+        total=1, go=False, stay=False
+    )
     stage.do("a", amount=10)
     assert stage.incidents == [("a", "CONDITION_ERROR")]
     stage.set(go=True)
@@ -77,7 +89,9 @@ def test_an_output_that_adds_up_is_carried_once_though_the_way_on_is_retried():
 
 
 def test_an_input_that_adds_up_is_mapped_afresh_when_its_element_is_retried():
-    stage = Stage.of("p", "start -> a -> end", a=mapped(script("s", None), {"n": "=n + 1", "s": "=given"}, {"seen": "=n"})).start(n=1, given=1)
+    stage = Stage.of("p", "start -> a -> end", a=mapped(script("s", None), {"n": "=n + 1", "s": "=given"}, {"seen": "=n"})).start(
+        n=1, given=1
+    )
     assert stage.incidents == [("a", "SCRIPT_ERROR")]
     stage.set(given={"x": 1})
     stage.retry("a")
@@ -85,7 +99,11 @@ def test_an_input_that_adds_up_is_mapped_afresh_when_its_element_is_retried():
 
 
 def test_a_retried_item_keeps_its_item():
-    stage = Stage.of("p", "start -> a -> end", a=each(mapped(script("s", None), {"item": "=item + 1", "s": "=given"}), "=[1]", "item", results="all", result="=item")).start(given=1)
+    stage = Stage.of(
+        "p",
+        "start -> a -> end",
+        a=each(mapped(script("s", None), {"item": "=item + 1", "s": "=given"}), "=[1]", "item", results="all", result="=item"),
+    ).start(given=1)
     stage.set(given={"x": 1})
     stage.retry("a")
     assert stage.ended and stage.variables["all"] == [2]
@@ -102,7 +120,9 @@ def test_a_global_task_is_called_like_a_process():
 
 def test_a_loop_carries_its_data_each_time():
     loop = "<bpmn:standardLoopCharacteristics><bpmn:loopCondition>=result &lt; 3</bpmn:loopCondition></bpmn:standardLoopCharacteristics>"
-    stage = stage_of(with_objects(task("{made: given + 1}", data_in("out_ref", "given"), data_out("made", "out_ref") + loop))).start(result=0)
+    stage = stage_of(with_objects(task("{made: given + 1}", data_in("out_ref", "given"), data_out("made", "out_ref") + loop))).start(
+        result=0
+    )
     assert stage.ended and stage.variables == {"result": 3} and stage.times("t") == 3
 
 

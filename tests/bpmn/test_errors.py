@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bpmn.builder import both, boundary, call, each, end, error, escalation, on, process, script, start, sub, terminate, throw, transaction, user
+from tests.bpmn.builder import (
+    both,
+    boundary,
+    call,
+    each,
+    end,
+    error,
+    escalation,
+    on,
+    process,
+    script,
+    start,
+    sub,
+    terminate,
+    throw,
+    transaction,
+    user,
+)
 from tests.bpmn.stage import Stage
 
 
@@ -32,7 +49,10 @@ def test_a_foreign_code_goes_on_outwards():
 
 @pytest.mark.parametrize("container", ["sub", "transaction", "each", "call"])
 def test_an_error_ends_everything_in_the_activity_it_leaves(container):
-    flows, parts = "s -> f; f -> w -> e; f -> v -> e2", {"s": start(), "f": both(), "e": end(), "e2": end(error("E")), "w": user(), "v": user()}
+    flows, parts = (
+        "s -> f; f -> w -> e; f -> v -> e2",
+        {"s": start(), "f": both(), "e": end(), "e2": end(error("E")), "w": user(), "v": user()},
+    )
     child = process("c", flows, **parts)
     made = {"sub": lambda: sub(flows, **parts), "transaction": lambda: transaction(flows, **parts), "each": lambda: each(sub(flows, **parts), times="=2"),
             "call": lambda: call("c")}[container]()  # fmt: skip
@@ -69,14 +89,24 @@ def test_an_error_that_brings_variables():
 
 @pytest.mark.parametrize("position", ["throw", "end"])
 def test_an_escalation_that_does_not_interrupt_leaves_the_thrower_going(position):
-    inner = sub("s -> t -> w -> e", s=start(), e=end(), t=throw(escalation("E")), w=user()) if position == "throw" else sub("s -> e", s=start(), e=end(escalation("E")))
-    stage = Stage.of("p", "start -> x -> after -> end; b -> h -> end2", x=inner, b=boundary("x", escalation("E"), interrupting=False)).start()
+    inner = (
+        sub("s -> t -> w -> e", s=start(), e=end(), t=throw(escalation("E")), w=user())
+        if position == "throw"
+        else sub("s -> e", s=start(), e=end(escalation("E")))
+    )
+    stage = Stage.of(
+        "p", "start -> x -> after -> end; b -> h -> end2", x=inner, b=boundary("x", escalation("E"), interrupting=False)
+    ).start()
     assert stage.open == (["h", "w"] if position == "throw" else ["after", "h"])
 
 
 @pytest.mark.parametrize("position", ["throw", "end"])
 def test_an_interrupting_escalation_ends_the_activity(position):
-    inner = sub("s -> t -> w -> e", s=start(), e=end(), t=throw(escalation("E")), w=user()) if position == "throw" else sub("s -> e", s=start(), e=end(escalation("E")))
+    inner = (
+        sub("s -> t -> w -> e", s=start(), e=end(), t=throw(escalation("E")), w=user())
+        if position == "throw"
+        else sub("s -> e", s=start(), e=end(escalation("E")))
+    )
     stage = Stage.of("p", "start -> x -> after -> end; b -> h -> end2", x=inner, b=boundary("x", escalation("E"))).start()
     assert stage.open == ["h"] and "x" in stage.killed
 
@@ -100,7 +130,10 @@ def test_a_terminate_end_event_at_top_level_ends_everything_and_called_processes
 
 
 def test_terminating_a_called_process_returns_to_the_caller():
-    stage = Stage.of(process("p", "start -> k -> after -> end", k=call("c")), process("c", "start -> f; f -> w -> end; f -> v -> stop", f=both(), stop=end(terminate()))).start("p")
+    stage = Stage.of(
+        process("p", "start -> k -> after -> end", k=call("c")),
+        process("c", "start -> f; f -> w -> end; f -> v -> stop", f=both(), stop=end(terminate())),
+    ).start("p")
     assert stage.do("v").open == ["after"]
 
 
@@ -114,7 +147,11 @@ def test_an_error_in_a_script_after_a_boundary_event_belongs_to_the_outer_scope(
 
 def test_an_error_end_event_that_nobody_catches_ends_the_other_threads_of_its_scope():
     """BPMN 2.0 §10.5.3: all threads of the (sub-)process are ended; what more happens without a catcher is left to the engine: an incident."""
-    stage = Stage.of("p", "start -> f; f -> a -> end; f -> x -> end3; f -> b -> e", f=both(), x=each(user(), times="=2"), e=end(error("E"))).start().do("b")
+    stage = (
+        Stage.of("p", "start -> f; f -> a -> end; f -> x -> end3; f -> b -> e", f=both(), x=each(user(), times="=2"), e=end(error("E")))
+        .start()
+        .do("b")
+    )
     assert stage.incidents == [("e", "UNHANDLED_ERROR")] and stage.open == [] and sorted(set(stage.killed)) == ["a", "x"]
     inner = sub("s -> g; g -> v -> e2; g -> w -> e", s=start(), g=both(), e2=end(), e=end(error("E")), v=user(), w=user())
     stage = Stage.of("p", "start -> f; f -> a -> end; f -> x -> end3", f=both(), x=inner).start().do("w")

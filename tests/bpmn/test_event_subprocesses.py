@@ -56,7 +56,9 @@ def inside(container: str, flows: str, **elements) -> Stage:
     if container == "process":
         return Stage.of("p", flows, **elements).start(go=False)
     made = {"sub": sub, "transaction": transaction, "multi": sub}[container](flows, **elements)
-    return Stage.of("p", "begin -> x -> finish", begin=start(), finish=end(), x=each(made, times="=1") if container == "multi" else made).start(go=False)
+    return Stage.of(
+        "p", "begin -> x -> finish", begin=start(), finish=end(), x=each(made, times="=1") if container == "multi" else made
+    ).start(go=False)
 
 
 CONTAINERS = ["process", "sub", "transaction", "multi"]
@@ -197,7 +199,11 @@ def test_it_starts_before_the_thrower_takes_another_step():
 def test_an_escalation_in_a_called_process_starts_one_of_the_caller(position):
     from tests.bpmn.builder import call
 
-    child = process("c", "start -> t -> go -> end", t=throw(escalation("E")), go=user()) if position == "throw" else process("c", "start -> end", end=end(escalation("E")))
+    child = (
+        process("c", "start -> t -> go -> end", t=throw(escalation("E")), go=user())
+        if position == "throw"
+        else process("c", "start -> end", end=end(escalation("E")))
+    )
     stage = Stage.of(
         process("p", "start -> k -> end", k=call("c"), es_=on("es -> h -> he", es=start(escalation("E"), interrupting=False), he=end(), h=user())), child
     ).start("p")  # fmt: skip

@@ -147,7 +147,9 @@ def test_a_deeply_nested_subprocess_can_be_undone():
 
 
 def test_a_called_process_that_fails_is_called_anew_by_a_retry_of_the_caller():
-    stage = Stage.of(process("p", "start -> k -> end", k=mapped(call("c"), {"n": "=n + 1"})), process("c", "start -> e", e=end(error("E")))).start("p", n=1)
+    stage = Stage.of(
+        process("p", "start -> k -> end", k=mapped(call("c"), {"n": "=n + 1"})), process("c", "start -> e", e=end(error("E")))
+    ).start("p", n=1)
     assert stage.incidents == [("e", "UNHANDLED_ERROR")]
 
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from tests.bpmn.builder import both, boundary, catch, conditional, end, first, message, on, script, signal, some, start, sub, terminate, user, xor
+from tests.bpmn.builder import (
+    both,
+    boundary,
+    catch,
+    conditional,
+    end,
+    first,
+    message,
+    on,
+    script,
+    signal,
+    some,
+    start,
+    sub,
+    terminate,
+    user,
+    xor,
+)
 from tests.bpmn.stage import Stage
 
 
 def test_it_waits_for_those_that_can_come_and_no_others():
-    stage = Stage.of("p", "start -> f -[true]-> a -> j; f -[two]-> b -> j; f -[*]-> c -> j; j -> after -> end", f=some(), j=some()).start(two=True)
+    stage = Stage.of("p", "start -> f -[true]-> a -> j; f -[two]-> b -> j; f -[*]-> c -> j; j -> after -> end", f=some(), j=some()).start(
+        two=True
+    )
     stage.do("a")
     assert stage.open == ["b"]
     assert stage.do("b").do("after").ended
 
 
 def test_a_branch_that_leaves_the_join_out_frees_it():
-    stage = Stage.of("p", "start -> f; f -> a -> j; f -> b -> x -[away]-> end2; x -[*]-> j; j -> after -> end", f=both(), x=xor(), j=some()).start(away=True)
+    stage = Stage.of(
+        "p", "start -> f; f -> a -> j; f -> b -> x -[away]-> end2; x -[*]-> j; j -> after -> end", f=both(), x=xor(), j=some()
+    ).start(away=True)
     stage.do("a")
     assert stage.open == ["b"]
     stage.do("b")
@@ -61,7 +82,9 @@ def test_two_joins_each_of_which_could_still_be_reached_from_the_other_wait_as_t
 
 
 def test_several_tokens_on_one_flow_are_joined_one_at_a_time():
-    stage = Stage.of("p", "start -> f; f -> a -> m; f -> b -> m; m -> j; f -> c -> j; j -> after -> end", f=both(), m=xor(), j=some()).start()
+    stage = Stage.of(
+        "p", "start -> f; f -> a -> m; f -> b -> m; m -> j; f -> c -> j; j -> after -> end", f=both(), m=xor(), j=some()
+    ).start()
     stage.do("a").do("b").do("c")
     assert stage.open == ["after", "after"]
     assert stage.do("after").do("after").ended
@@ -79,7 +102,9 @@ def test_a_join_that_is_also_a_split_chooses_by_conditions():
 
 
 def test_a_choice_that_failed_after_the_join_is_retried_with_nothing_joined_twice():
-    stage = Stage.of("p", "start -> f; f -> a -> j; f -> b -> j; j -[go]-> after -> end", f=both(), j=some()).start(go=False).do("a").do("b")
+    stage = (
+        Stage.of("p", "start -> f; f -> a -> j; f -> b -> j; j -[go]-> after -> end", f=both(), j=some()).start(go=False).do("a").do("b")
+    )
     assert stage.incidents == [("j", "CONDITION_ERROR")]
     stage.set(go=True)
     stage.retry("j")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.bpmn.builder import (
     both,
+    call,
     catch,
     end,
     first,
@@ -16,7 +17,7 @@ from tests.bpmn.builder import (
     sub,
     task,
     timer,
-    user,
+    xor,
 )
 from tests.bpmn.stage import Stage
 
@@ -70,15 +71,40 @@ def test_a_start_event_with_several_definitions_begins_at_each_of_them():
     assert stage.open == ["a", "a"]
 
 
+def test_a_parallel_multiple_start_event_goes_on_when_all_has_happened():
+    stage = Stage.of("p", "start -> a -> end", start=start(message("M"), signal("S"), timer("PT1H"), all_needed=True))
+    stage.begin("p", {"s": 1}, "start#1")
+    stage._settle()
+    assert stage.open == [] and stage.waits == ["start", "start#2"]
+    stage.message("M", m=2)
+    assert stage.open == [] and len(stage.actors) == 1
+    stage.fire("start#2")
+    assert stage.open == ["a"] and stage.variables == {"s": 1, "m": 2}
+    assert stage.do("a").ended and stage.times("start") == 1
+
+
+def test_a_parallel_multiple_event_behind_an_instantiating_gateway_needs_all_too():
+    stage = Stage.of("p", "g -> m -> a -> e1; g -> s -> b -> e2", g=first(instantiate=True), m=catch(message("M"), message("N"), all_needed=True),
+                     s=catch(signal("S")), e1=end(), e2=end())  # fmt: skip
+    stage.begin("p", {}, "m#1")
+    assert stage._settle().open == [] and stage.waits == ["m"]
+    assert stage.message("M").open == ["a"] and len(stage.actors) == 1
+
+
 def test_a_receive_task_starts_a_process():
     stage = Stage.of("p", "r -> a -> end", r=receive(message("M"), instantiate=True)).message("M", x=1)
     assert stage.open == ["a"] and stage.done[0] == "r" and stage.variables == {"x": 1}
 
 
 def test_a_receive_task_that_started_the_process_waits_like_any_other_the_second_time():
-    from tests.bpmn.builder import xor
-
-    stage = Stage.of("p", "r -> a -> x -[again]-> m; m -> r2 -> end; x -[*]-> end2", x=xor(), m=xor(), r=receive(message("M"), instantiate=True), r2=receive(message("N")))
+    stage = Stage.of(
+        "p",
+        "r -> a -> x -[again]-> m; m -> r2 -> end; x -[*]-> end2",
+        x=xor(),
+        m=xor(),
+        r=receive(message("M"), instantiate=True),
+        r2=receive(message("N")),
+    )
     stage.message("M").do("a", again=True)
     assert stage.waits == ["r2"]
     assert stage.message("N").ended
@@ -86,7 +112,15 @@ def test_a_receive_task_that_started_the_process_waits_like_any_other_the_second
 
 def test_an_event_based_gateway_starts_a_process_by_its_first_event():
     flows = "g -> m -> a -> e1; g -> s -> b -> e2; g -> r -> c -> e3"
-    made = {"g": first(instantiate=True), "m": catch(message("M")), "s": catch(signal("S")), "r": catch(message("R")), "e1": end(), "e2": end(), "e3": end()}
+    made = {
+        "g": first(instantiate=True),
+        "m": catch(message("M")),
+        "s": catch(signal("S")),
+        "r": catch(message("R")),
+        "e1": end(),
+        "e2": end(),
+        "e3": end(),
+    }
     assert Stage.of("p", flows, **made).message("M").open == ["a"]
     assert Stage.of("p", flows, **made).signal("S").open == ["b"]
     stage = Stage.of("p", flows, **made).message("R", x=1)
@@ -108,8 +142,6 @@ def test_a_parallel_one_needs_all_its_events():
 
 
 def test_a_called_process_begins_at_its_none_start_event():
-    from tests.bpmn.builder import call
-
     stage = Stage.of(
         process("p", "start -> k -> end", k=call("c")), process("c", "s2 -> b -> end; start -> a -> end", s2=start(message("M")))
     ).start("p")  # fmt: skip

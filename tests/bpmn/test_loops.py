@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.bpmn.builder import (
-    again,
     ad_hoc,
+    again,
     boundary,
     call,
     conditional,
@@ -25,6 +25,7 @@ from tests.bpmn.builder import (
     user,
 )
 from tests.bpmn.stage import Stage
+
 
 def counting():
     return script("{n: n + 1}")
@@ -62,19 +63,25 @@ def test_a_loop_of_tasks_for_people_waits_in_each_run():
 
 
 def test_a_subprocess_loops_with_fresh_variables_of_its_own():
-    inner = mapped(sub("s -> b -> e", s=start(), e=end(), b=script("{local: local + 1, total: total + local + 1}")), {"local": "=loopCounter * 10"})
+    inner = mapped(
+        sub("s -> b -> e", s=start(), e=end(), b=script("{local: local + 1, total: total + local + 1}")), {"local": "=loopCounter * 10"}
+    )
     stage = Stage.of("p", "start -> a -> end", a=again(inner, "=loopCounter < 3")).start(total=0)
     assert stage.ended and stage.variables == {"total": 66}
 
 
 def test_a_call_activity_loops():
-    stage = Stage.of(process("p", "start -> a -> end", a=again(call("c"), "=n < 3")), process("c", "start -> b -> w -> end", b=counting(), w=user())).start("p", n=0)
+    stage = Stage.of(
+        process("p", "start -> a -> end", a=again(call("c"), "=n < 3")), process("c", "start -> b -> w -> end", b=counting(), w=user())
+    ).start("p", n=0)
     stage.do("w").do("w").do("w")
     assert stage.ended and stage.variables["n"] == 3
 
 
 def test_a_receive_task_and_an_ad_hoc_subprocess_loop():
-    stage = Stage.of("p", "start -> a -> b -> end", a=again(receive(message("M")), maximum=2), b=again(ad_hoc("c", c=user()), maximum=2)).start()
+    stage = Stage.of(
+        "p", "start -> a -> b -> end", a=again(receive(message("M")), maximum=2), b=again(ad_hoc("c", c=user()), maximum=2)
+    ).start()
     stage.message("M").message("M").do("c").do("c")
     assert stage.ended
 
@@ -82,7 +89,9 @@ def test_a_receive_task_and_an_ad_hoc_subprocess_loop():
 @pytest.mark.parametrize("event", ["timer", "conditional", "error"])
 def test_an_event_on_its_border_ends_the_whole_loop(event):
     definition = {"timer": timer("PT1H"), "conditional": conditional("=stop"), "error": error("E")}[event]
-    stage = Stage.of("p", "start -> a -> end; x -> after -> end2", a=again(user(), maximum=9), x=boundary("a", definition)).start(stop=False)
+    stage = Stage.of("p", "start -> a -> end; x -> after -> end2", a=again(user(), maximum=9), x=boundary("a", definition)).start(
+        stop=False
+    )
     stage.do("a")
     {"timer": lambda: stage.fire("x"), "conditional": lambda: stage.set(stop=True), "error": lambda: stage.fail("a", "E")}[event]()
     assert stage.open == ["after"] and stage.waits == []
@@ -90,7 +99,13 @@ def test_an_event_on_its_border_ends_the_whole_loop(event):
 
 def test_an_event_that_does_not_interrupt_leaves_the_loop_running():
     inner = sub("s -> t -> w -> e", s=start(), e=end(), t=throw(escalation("E")), w=user())
-    stage = Stage.of("p", "start -> a -> end; x -> n -> end2", a=again(inner, maximum=2), x=boundary("a", escalation("E"), interrupting=False), n=counting()).start(n=0)
+    stage = Stage.of(
+        "p",
+        "start -> a -> end; x -> n -> end2",
+        a=again(inner, maximum=2),
+        x=boundary("a", escalation("E"), interrupting=False),
+        n=counting(),
+    ).start(n=0)
     stage.do("w").do("w")
     assert stage.ended and stage.variables["n"] == 2
 

@@ -69,21 +69,35 @@ def test_every_kind_of_activity_runs_once_for_each_item_and_its_results_keep_the
 @BOTH_WAYS
 @pytest.mark.parametrize("items", ["=[]", None])
 def test_no_items_means_done_at_once(items, one_by_one):
-    a = each(user(), items, "item", results="all", result="=item", one_by_one=one_by_one) if items else each(user(), times="=0", one_by_one=one_by_one)
+    a = (
+        each(user(), items, "item", results="all", result="=item", one_by_one=one_by_one)
+        if items
+        else each(user(), times="=0", one_by_one=one_by_one)
+    )
     stage = Stage.of("p", "start -> a -> end; x -> end2", a=a, x=boundary("a", timer("PT1H"))).start()
     assert stage.ended and stage.times("end") == 1 and stage.variables.get("all", []) == []
 
 
 @BOTH_WAYS
 def test_the_condition_sees_all_results_and_counters_and_ends_the_rest(one_by_one):
-    a = each(user(), "=[1, 2, 3, 4]", "item", results="votes", result="=vote", one_by_one=one_by_one, until='=count(votes[item = "yes"]) >= 2 or numberOfCompletedInstances > 3')
+    a = each(
+        user(),
+        "=[1, 2, 3, 4]",
+        "item",
+        results="votes",
+        result="=vote",
+        one_by_one=one_by_one,
+        until='=count(votes[item = "yes"]) >= 2 or numberOfCompletedInstances > 3',
+    )
     stage = Stage.of("p", "start -> a -> end", a=a).start()
     stage.do("a", vote="yes").do("a", vote="no").do("a", vote="yes")
     assert stage.ended and stage.variables["votes"] == ["yes", "no", "yes", None]
     assert stage.killed.count("a") == (0 if one_by_one else 1)
 
 
-@pytest.mark.parametrize("attribute", ["numberOfInstances = 3", "numberOfActiveInstances = 2", "numberOfCompletedInstances = 1", "loopCounter = 1"])
+@pytest.mark.parametrize(
+    "attribute", ["numberOfInstances = 3", "numberOfActiveInstances = 2", "numberOfCompletedInstances = 1", "loopCounter = 1"]
+)
 def test_the_counters_of_the_standard(attribute):
     stage = Stage.of("p", "start -> a -> end", a=each(user(), times="=3", until=f"={attribute}")).start().do("a")
     assert stage.ended
@@ -91,7 +105,9 @@ def test_the_counters_of_the_standard(attribute):
 
 @BOTH_WAYS
 def test_an_error_of_one_ends_all(one_by_one):
-    stage = Stage.of("p", "start -> a -> end; x -> after -> end2", a=each(user(), times="=3", one_by_one=one_by_one), x=boundary("a", error("E"))).start()
+    stage = Stage.of(
+        "p", "start -> a -> end; x -> after -> end2", a=each(user(), times="=3", one_by_one=one_by_one), x=boundary("a", error("E"))
+    ).start()
     stage.do("a").fail("a", "E")
     assert stage.open == ["after"] and stage.times("a") == 1
 
@@ -99,14 +115,22 @@ def test_an_error_of_one_ends_all(one_by_one):
 @BOTH_WAYS
 def test_an_error_caught_inside_one_leaves_the_others(one_by_one):
     inner = sub("s -> w -> e", s=start(), e=end(), w=user(), es_=on("es -> h -> he", es=start(error("E")), he=end(), h=user()))
-    stage = Stage.of("p", "start -> a -> end; x -> after -> end2", a=each(inner, times="=2", one_by_one=one_by_one), x=boundary("a", error("E"))).start()
+    stage = Stage.of(
+        "p", "start -> a -> end; x -> after -> end2", a=each(inner, times="=2", one_by_one=one_by_one), x=boundary("a", error("E"))
+    ).start()
     stage.fail("w", "E").do("h").do("w")
     assert stage.ended and stage.times("end") == 1 and stage.times("a") == 2
 
 
 def test_escalations_are_heard_for_each():
     inner = sub("s -> t -> e", s=start(), e=end(), t=throw(escalation("E")))
-    stage = Stage.of("p", "start -> a -> end; x -> n -> end2", a=each(inner, times="=3"), n=script("{n: n + 1}"), x=boundary("a", escalation("E"), interrupting=False)).start(n=0)
+    stage = Stage.of(
+        "p",
+        "start -> a -> end; x -> n -> end2",
+        a=each(inner, times="=3"),
+        n=script("{n: n + 1}"),
+        x=boundary("a", escalation("E"), interrupting=False),
+    ).start(n=0)
     assert stage.ended and stage.variables["n"] == 3
 
 
@@ -121,7 +145,8 @@ def behaving(behaviour: str, *parts: str, attribute: str | None = None, times: s
     """A script task that counts its runs, with event behaviour."""
     made = each(script("{n: n + 1}"), times=times, one_by_one=one_by_one)
     made.marker[0] = made.marker[0].replace(
-        "<bpmn:multiInstanceLoopCharacteristics", f'<bpmn:multiInstanceLoopCharacteristics behavior="{behaviour}"' + (f" {attribute}" if attribute else "")
+        "<bpmn:multiInstanceLoopCharacteristics",
+        f'<bpmn:multiInstanceLoopCharacteristics behavior="{behaviour}"' + (f" {attribute}" if attribute else ""),
     )
     if parts:
         made.marker[0] = made.marker[0].replace("</bpmn:loopCardinality>\n", "</bpmn:loopCardinality>\n" + "".join(parts))
@@ -143,7 +168,12 @@ def with_signal(flows: str, **elements):
 )
 def test_behaviours_throw_never_each_time_or_the_first_time(behaviour, attribute, heard, one_by_one):
     stage = Stage.of(
-        with_signal("start -> a -> end; x -> h -> end2", a=behaving(behaviour, attribute=attribute, one_by_one=one_by_one), x=boundary("a", signal("S")), h=script("{}"))
+        with_signal(
+            "start -> a -> end; x -> h -> end2",
+            a=behaving(behaviour, attribute=attribute, one_by_one=one_by_one),
+            x=boundary("a", signal("S")),
+            h=script("{}"),
+        )
     ).start(n=0)
     assert stage.ended and (stage.variables["n"], stage.times("h"), stage.times("end")) == (3, heard, 1)
 
@@ -154,7 +184,12 @@ def test_complex_behaviour_throws_where_its_condition_holds():
         '<bpmn:event id="be"><bpmn:eventDefinitionRef>thrown</bpmn:eventDefinitionRef></bpmn:event></bpmn:complexBehaviorDefinition>'
     )
     stage = Stage.of(
-        with_signal("start -> a -> end; x -> h -> end2", a=behaving("Complex", part), x=boundary("a", signal("S"), interrupting=False), h=script("{}"))
+        with_signal(
+            "start -> a -> end; x -> h -> end2",
+            a=behaving("Complex", part),
+            x=boundary("a", signal("S"), interrupting=False),
+            h=script("{}"),
+        )
     ).start(n=0)
     assert stage.ended and stage.times("h") == 1 and stage.variables["n"] == 3
 
@@ -188,7 +223,9 @@ def test_a_failing_item_does_not_disturb_the_others():
 
 def test_multi_instance_in_multi_instance():
     inner = sub("s -> b -> e", s=start(), e=end(), b=each(user(), "=row", "cell", results="out", result="=cell * 2"))
-    stage = Stage.of("p", "start -> a -> end", a=each(mapped(inner, {"out": "=null"}), "=[[1, 2], [3]]", "row", results="table", result="=out")).start()
+    stage = Stage.of(
+        "p", "start -> a -> end", a=each(mapped(inner, {"out": "=null"}), "=[[1, 2], [3]]", "row", results="table", result="=out")
+    ).start()
     stage.do("b").do("b").do("b")
     assert stage.ended and stage.variables == {"table": [[2, 4], [6]]}
 

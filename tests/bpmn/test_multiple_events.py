@@ -90,7 +90,9 @@ def test_the_same_part_twice_is_not_two_parts():
 
 
 def test_a_parallel_one_that_does_not_interrupt_starts_counting_anew():
-    stage = Stage.of("p", "start -> a -> end; x -> h -> end2", a=user(), x=boundary("a", message("M"), signal("S"), interrupting=False, all_needed=True)).start()
+    stage = Stage.of(
+        "p", "start -> a -> end; x -> h -> end2", a=user(), x=boundary("a", message("M"), signal("S"), interrupting=False, all_needed=True)
+    ).start()
     for number, happening in enumerate(itertools.islice(itertools.cycle([stage.message, stage.signal]), 6)):
         happening("M" if happening == stage.message else "S")
         assert stage.open.count("h") == (number + 1) // 2
@@ -138,6 +140,8 @@ def test_terminate_with_others():
 
 
 def test_errors_and_escalations_on_one_border():
-    stage = Stage.of("p", "start -> a -> end; x -> h -> end2", a=user(), x=boundary("a", escalation("E"), escalation("F"), interrupting=False)).start()
+    stage = Stage.of(
+        "p", "start -> a -> end; x -> h -> end2", a=user(), x=boundary("a", escalation("E"), escalation("F"), interrupting=False)
+    ).start()
     stage.escalate("a", "E").escalate("a", "F")
     assert stage.open == ["a", "h", "h"]

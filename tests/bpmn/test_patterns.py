@@ -36,7 +36,11 @@ from tests.bpmn.stage import Stage
 
 
 def test_wcp01_sequence():
-    assert Stage.of("p", "start -> a -> b -> c -> end", a=script("{}"), b=script("{}"), c=script("{}")).start().order("a", "b", "c") == ["a", "b", "c"]
+    assert Stage.of("p", "start -> a -> b -> c -> end", a=script("{}"), b=script("{}"), c=script("{}")).start().order("a", "b", "c") == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_wcp02_and_03_split_and_synchronisation():
@@ -75,7 +79,12 @@ def test_wcp08_multi_merge():
 
 def test_wcp09_28_30_and_31_discriminators_and_partial_joins():
     for needed in (1, 2):
-        stage = Stage.of("p", "start -> f; f -> a -> d; f -> b -> d; f -> c -> d; d -> last -> end", f=both(), d=complex_(f"=activationCount >= {needed}"))
+        stage = Stage.of(
+            "p",
+            "start -> f; f -> a -> d; f -> b -> d; f -> c -> d; d -> last -> end",
+            f=both(),
+            d=complex_(f"=activationCount >= {needed}"),
+        )
         stage.start().do("c")
         if needed == 2:
             assert "last" not in stage.open
@@ -89,7 +98,14 @@ def test_wcp09_28_30_and_31_discriminators_and_partial_joins():
 
 def test_wcp29_and_32_cancelling_discriminator_and_partial_join():
     inner = sub(
-        "s -> f; f -> a -> d; f -> b -> d; f -> c -> d; d -> stop", s=start(), f=both(), d=complex_("=activationCount >= 2"), stop=end(terminate()), a=user(), b=user(), c=user()
+        "s -> f; f -> a -> d; f -> b -> d; f -> c -> d; d -> stop",
+        s=start(),
+        f=both(),
+        d=complex_("=activationCount >= 2"),
+        stop=end(terminate()),
+        a=user(),
+        b=user(),
+        c=user(),
     )
     stage = Stage.of("p", "start -> x -> last -> end", x=inner).start().do("c").do("b")
     assert stage.open == ["last"] and stage.killed == ["a"]
@@ -109,7 +125,9 @@ def test_wcp11_implicit_termination():
 
 
 def test_wcp12_instances_without_synchronisation():
-    stage = Stage.of("p", "start -> m -> c -> x -[n < 3]-> m; x -[*]-> end; c -> a -> end2", m=xor(), x=xor(), c=script("{n: n + 1}")).start(n=0)
+    stage = Stage.of(
+        "p", "start -> m -> c -> x -[n < 3]-> m; x -[*]-> end; c -> a -> end2", m=xor(), x=xor(), c=script("{n: n + 1}")
+    ).start(n=0)
     assert stage.times("end") == 1 and stage.open == ["a", "a", "a"] and not stage.ended
 
 
@@ -117,7 +135,9 @@ def test_wcp13_14_21_and_22_instances_loops_and_recursion():
     assert Stage.of("p", "start -> a -> end", a=each(script("{}"), times="=3")).start().times("a") == 3
     assert Stage.of("p", "start -> a -> end", a=each(script("{}"), times="=n")).start(n=4).times("a") == 4
     assert Stage.of("p", "start -> a -> end", a=again(script("{n: n + 1}"), "=n < 3", before=True)).start(n=0).times("a") == 3
-    stage = Stage.of(process("p", "start -> x -[n > 0]-> k -> j; x -[*]-> j; j -> s -> end", x=xor(), j=xor(), k=call("p"), s=script("{n: n - 1}"))).start(n=0)
+    stage = Stage.of(
+        process("p", "start -> x -[n > 0]-> k -> j; x -[*]-> j; j -> s -> end", x=xor(), j=xor(), k=call("p"), s=script("{n: n - 1}"))
+    ).start(n=0)
     assert stage.ended
     made = process("p", "start -> s -> x -[n > 0]-> k -> end; x -[*]-> end2", s=script("{n: n - 1}"), x=xor(), k=call("p"))
     stage = Stage.of(made).start(n=5)
@@ -152,10 +172,18 @@ def test_wcp18_milestone():
 def test_wcp19_20_and_25_cancelling_a_task_a_case_and_a_region():
     stage = Stage.of("p", "start -> a -> end; x -> b -> end2", a=user(), x=boundary("a", signal("stop"))).start().signal("stop")
     assert stage.open == ["b"] and stage.killed == ["a"]
-    stage = Stage.of("p", "start -> f; f -> a -> end; f -> s -> stop", f=both(), s=catch(signal("stop")), stop=end(terminate())).start().signal("stop")
+    stage = (
+        Stage.of("p", "start -> f; f -> a -> end; f -> s -> stop", f=both(), s=catch(signal("stop")), stop=end(terminate()))
+        .start()
+        .signal("stop")
+    )
     assert stage.ended and stage.killed == ["a"]
     region = sub("s -> f; f -> a -> e; f -> b -> e", s=start(), f=both(), e=end(), a=user(), b=user())
-    stage = Stage.of("p", "start -> g; g -> x -> end; g -> c -> end3; y -> d -> end2", g=both(), x=region, y=boundary("x", message("stop"))).start().message("stop")
+    stage = (
+        Stage.of("p", "start -> g; g -> x -> end; g -> c -> end3; y -> d -> end2", g=both(), x=region, y=boundary("x", message("stop")))
+        .start()
+        .message("stop")
+    )
     assert stage.open == ["c", "d"] and sorted(stage.killed) == ["a", "b", "x"]
 
 
@@ -171,9 +199,16 @@ def test_wcp23_and_24_transient_and_persistent_triggers():
 
 
 def test_wcp26_27_34_35_and_36_completing_and_cancelling_instances():
-    stage = Stage.of("p", "start -> a -> end; x -> b -> end2", a=each(user(), times="=3"), x=boundary("a", error("E"))).start().do("a").fail("a", "E")
+    stage = (
+        Stage.of("p", "start -> a -> end; x -> b -> end2", a=each(user(), times="=3"), x=boundary("a", error("E")))
+        .start()
+        .do("a")
+        .fail("a", "E")
+    )
     assert stage.open == ["b"]
-    stage = Stage.of("p", "start -> a -> b -> end", a=each(user(), times="=4", until="=numberOfCompletedInstances >= needed")).start(needed=2)
+    stage = Stage.of("p", "start -> a -> b -> end", a=each(user(), times="=4", until="=numberOfCompletedInstances >= needed")).start(
+        needed=2
+    )
     assert stage.do("a").do("a").open == ["b"] and stage.killed.count("a") == 2
     # The number needed may change while the instances run.
     stage = Stage(stage.specs).start(needed=4).do("a").do("a").set(needed=3).do("a")
@@ -211,12 +246,18 @@ def test_wcp41_and_42_thread_merge_and_split():
 
 
 def test_wcp43_explicit_termination():
-    stage = Stage.of("p", "start -> f; f -> a -> end; f -> b -> stop; f -> w -> end3", f=both(), w=catch(timer("PT1H")), stop=end(terminate())).start().do("b")
+    stage = (
+        Stage.of("p", "start -> f; f -> a -> end; f -> b -> stop; f -> w -> end3", f=both(), w=catch(timer("PT1H")), stop=end(terminate()))
+        .start()
+        .do("b")
+    )
     assert stage.ended and sorted(stage.killed) == ["a", "w"]
 
 
 def test_a_signal_may_be_thrown_and_caught_in_the_same_instance():
-    stage = Stage.of("p", "start -> f; f -> c -> a -> e1; f -> t -> e2", f=both(), c=catch(signal("S")), t=throw(signal("S")), e1=end(), e2=end()).start()
+    stage = Stage.of(
+        "p", "start -> f; f -> c -> a -> e1; f -> t -> e2", f=both(), c=catch(signal("S")), t=throw(signal("S")), e1=end(), e2=end()
+    ).start()
     assert stage.open == ["a"]
 
 
@@ -232,5 +273,7 @@ def test_a_parallel_split_that_meets_in_an_exclusive_gateway_passes_twice_and_th
 
 
 def test_an_event_subprocess_of_the_process_cancels_the_case():
-    stage = Stage.of("p", "start -> a -> end", es_=on("es -> es_end", es=start(message("withdraw")), es_end=end())).start().message("withdraw")
+    stage = (
+        Stage.of("p", "start -> a -> end", es_=on("es -> es_end", es=start(message("withdraw")), es_end=end())).start().message("withdraw")
+    )
     assert stage.ended and stage.killed == ["a"]

@@ -39,7 +39,9 @@ def test_a_running_activity_is_not_mistaken_for_a_waiting_token(kind):
         "again": lambda: again(user(), maximum=2),
         "sub": lambda: sub("s2 -> w1 -> w2 -> e2", s2=start(), e2=end(), w1=user(), w2=user()),
     }[kind]()
-    stage = Stage.of("p", "start -> f; f -> a -> t; f -> b -> t; f -> c -> t; f -> d -> t; t -> end", f=both(), t=counted(made, needs=2)).start()
+    stage = Stage.of(
+        "p", "start -> f; f -> a -> t; f -> b -> t; f -> c -> t; f -> d -> t; t -> end", f=both(), t=counted(made, needs=2)
+    ).start()
     stage.do("a").do("b")
     running = list(stage.open)
     assert len(running) > 2
@@ -60,7 +62,9 @@ def test_in_a_loop_the_numbers_hold_in_each_round():
 
 
 def test_a_failure_at_the_beginning_is_retried_without_waiting_for_new_tokens():
-    stage = Stage.of("p", "start -> s -> t -> end", s=counted(script("{}"), sends=2), t=counted(each(user(), "=list"), needs=2)).start(list=1)
+    stage = Stage.of("p", "start -> s -> t -> end", s=counted(script("{}"), sends=2), t=counted(each(user(), "=list"), needs=2)).start(
+        list=1
+    )
     assert stage.incidents == [("t", "MULTI_INSTANCE_ERROR")]
     stage.set(list=[1])
     stage.retry("t")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.bpmn.builder import (
     Element,
+    Process,
     ad_hoc,
     again,
     both,
@@ -61,7 +62,18 @@ class Maker:
     def block(self, depth: int, flows: list[str], parts: dict[str, Element]) -> tuple[str, str]:
         kinds = [self.task, self.step, self.event]
         if depth > 0:
-            kinds += [self.sequence, self.choice, self.fork, self.several, self.discriminator, self.inside, self.inside, self.inside, self.race, self.tokens]
+            kinds += [
+                self.sequence,
+                self.choice,
+                self.fork,
+                self.several,
+                self.discriminator,
+                self.inside,
+                self.inside,
+                self.inside,
+                self.race,
+                self.tokens,
+            ]
         return self.random.choice(kinds)(depth, flows, parts)
 
     def name(self, letter: str) -> str:
@@ -143,7 +155,9 @@ class Maker:
         flows.append(f"{middle} -> {other}")
         return first_, last
 
-    def branches(self, split: Element, join: Element, condition: str, depth: int, flows: list[str], parts: dict[str, Element]) -> tuple[str, str]:
+    def branches(
+        self, split: Element, join: Element, condition: str, depth: int, flows: list[str], parts: dict[str, Element]
+    ) -> tuple[str, str]:
         fork, merge = self.name("f"), self.name("j")
         parts[fork], parts[merge] = split, join
         number = self.random.randint(2, 3)
@@ -191,12 +205,18 @@ class Maker:
             extra, stop = self.name("t"), self.name("e")
             parts[extra], parts[stop] = user(), end(terminate())
             flows.append(f"{opening} -> {extra} -> {stop}")
-        for kind in self.random.sample(["signal", "conditional", "error", "escalation", "timer", "compensate"], self.random.choice([0, 0, 1, 2])):
+        for kind in self.random.sample(
+            ["signal", "conditional", "error", "escalation", "timer", "compensate"], self.random.choice([0, 0, 1, 2])
+        ):
             begun, work, done = self.name("o"), self.name("t"), self.name("e")
             definition = compensate() if kind == "compensate" else self.definition(kind)
             parts[self.name("x")] = on(
                 f"{begun} -> {work} -> {done}",
-                **{begun: start(definition, interrupting=kind in ("error", "compensate") or self.flip()), done: end(), work: self.random.choice([user, lambda: throw(compensate())])()},
+                **{
+                    begun: start(definition, interrupting=kind in ("error", "compensate") or self.flip()),
+                    done: end(),
+                    work: self.random.choice([user, lambda: throw(compensate())])(),
+                },
             )
         return flows, parts, opening
 
@@ -223,7 +243,8 @@ class Maker:
         return begin, leave
 
 
-def drawn(seed: int) -> Stage:
+def drawn(seed: int) -> tuple[list[Process], dict[str, Any]]:
+    """A random process ``p``, the process ``other`` that it may call, and the variables to start with."""
     random = Random(seed)
     flows: list[str] = []
     parts: dict[str, Element] = {}
@@ -234,16 +255,15 @@ def drawn(seed: int) -> Stage:
         other = process("other", "start -> w -> x -[n = 4]-> wrong; x -[*]-> end", x=xor(), wrong=end(error("E")))
     else:
         other = process("other", "start -> w -> end")
-    main = process("p", "; ".join([f"start -> {begin}", f"{last} -> end", *flows]), **parts)
-    stage = Stage.of(main, other)
-    return stage.start("p", n=random.randint(0, 3))
+    return [process("p", "; ".join([f"start -> {begin}", f"{last} -> end", *flows]), **parts), other], {"n": random.randint(0, 3)}
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**40))
 def test_whatever_happens_nothing_breaks_nothing_is_left_and_the_end_is_reached(seed):
     random = Random(seed + 1)
-    stage = drawn(seed)
+    processes, variables = drawn(seed)
+    stage = Stage.of(*processes).start("p", **variables)
     for step in range(600):
         if stage.ended:
             break
@@ -259,7 +279,7 @@ def test_whatever_happens_nothing_breaks_nothing_is_left_and_the_end_is_reached(
         if broken:
             for actor in stage.actors:
                 actor.execution.variables["n"] = 0
-            choices = [lambda: stage.retry(broken[0])]
+            choices = [lambda element=broken[0]: stage.retry(element)]
         random.choice(choices)()
         stage.incidents = [item for item in stage.incidents if item[1] != "UNHANDLED_ESCALATION"]
     assert stage.ended, (seed, stage.open, stage.waits, stage.incidents)

@@ -89,7 +89,10 @@ def test_one_cancelled_instance_of_a_multi_instance_transaction_ends_all_of_them
     body = transaction("s -> a -> x -[item = 2]-> stop; x -[*]-> e", s=start(), x=xor(), e=end(), stop=end(cancel()), a=user(),
                        on_a=undone_by("a", "u_a"), u_a=undoing(user()))  # fmt: skip
     stage = Stage.of(
-        "p", "start -> t -> never -> end; c -> after -> end2", t=each(body, "=[1, 2, 3]", "item", one_by_one=one_by_one), c=boundary("t", cancel())
+        "p",
+        "start -> t -> never -> end; c -> after -> end2",
+        t=each(body, "=[1, 2, 3]", "item", one_by_one=one_by_one),
+        c=boundary("t", cancel()),
     ).start()
     stage.do("a").do("a")
     assert "u_a" in stage.open
@@ -129,12 +132,16 @@ def test_no_other_event_disturbs_a_transaction_that_is_being_cancelled():
 
 
 def test_cancelling_with_nothing_done_leaves_at_once():
-    stage = Stage.of("p", "start -> t -> end; c -> after -> end2", t=transaction("s -> stop", s=start(), stop=end(cancel())), c=boundary("t", cancel()))
+    stage = Stage.of(
+        "p", "start -> t -> end; c -> after -> end2", t=transaction("s -> stop", s=start(), stop=end(cancel())), c=boundary("t", cancel())
+    )
     assert stage.start().open == ["after"]
 
 
 def test_cancel_comes_after_everything_else_an_end_event_throws():
-    body = transaction("s -> a -> stop", s=start(), a=user(), stop=end(cancel(), signal("S")), on_a=undone_by("a", "u_a"), u_a=undoing(user()))
+    body = transaction(
+        "s -> a -> stop", s=start(), a=user(), stop=end(cancel(), signal("S")), on_a=undone_by("a", "u_a"), u_a=undoing(user())
+    )
     stage = Stage.of("p", "start -> t -> end; c -> after -> end2", t=body, c=boundary("t", cancel())).start().do("a")
     assert stage.sent == ["S"] and stage.open == ["u_a"]
 

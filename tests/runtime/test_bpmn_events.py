@@ -9,6 +9,7 @@ import pytest
 from tests.bpmn.builder import (
     both,
     boundary,
+    call,
     catch,
     conditional,
     each,
@@ -55,7 +56,13 @@ def test_a_parallel_multiple_event_needs_all_in_any_order_each_in_its_own_comman
     elif position == "boundary":
         deploy("p", "start -> a -> end; x -> after -> end2", a=user(), x=boundary("a", *PARTS, all_needed=True))
     elif position == "gateway":
-        deploy("p", "start -> g; g -> x -> after -> end; g -> y -> end2", g=first(), x=catch(*PARTS, all_needed=True), y=catch(message("other")))
+        deploy(
+            "p",
+            "start -> g; g -> x -> after -> end; g -> y -> end2",
+            g=first(),
+            x=catch(*PARTS, all_needed=True),
+            y=catch(message("other")),
+        )
     else:
         deploy("p", "start -> a -> end", a=user(), x_=on("x -> after -> e2", x=start(*PARTS, all_needed=True), e2=end()))
     instance = engine.start("p")
@@ -82,6 +89,16 @@ def test_a_multiple_start_event_starts_by_each_of_its_parts(engine, deploy):
     assert len(engine.instances("p")) == 2
 
 
+def test_a_parallel_multiple_start_event_begins_one_instance_that_waits_for_the_rest(engine, deploy, tasks):
+    deploy("p", "start -> a -> end", start=start(message("M"), message("N"), all_needed=True))
+    engine.publish_message("N", variables={"n": 1})
+    (instance,) = engine.instances("p")
+    assert tasks(instance.key) == {}
+    engine.publish_message("M", variables={"m": 2})
+    assert len(engine.instances("p")) == 1 and set(tasks(instance.key)) == {"a"}
+    assert engine.instance(instance.key).variables == {"n": 1, "m": 2}
+
+
 def test_the_border_still_listens_while_an_interrupting_event_subprocess_runs(engine, deploy, tasks, clock):
     inner = sub("s -> a -> e", s=start(), e=end(), a=user(), es_=on("es -> h -> he", es=start(signal("S")), he=end(), h=user()),
                 es2_=on("es2 -> h2 -> he2", es2=start(message("M")), he2=end(), h2=user()))  # fmt: skip
@@ -97,14 +114,30 @@ def test_the_border_still_listens_while_an_interrupting_event_subprocess_runs(en
 
 
 def test_an_instantiating_gateway_starts_by_the_first_of_its_events(engine, deploy, tasks):
-    deploy("p", "g -> m -> a -> e1; g -> s -> b -> e2", g=first(instantiate=True), m=catch(message("M")), s=catch(message("S")), e1=end(), e2=end())
+    deploy(
+        "p",
+        "g -> m -> a -> e1; g -> s -> b -> e2",
+        g=first(instantiate=True),
+        m=catch(message("M")),
+        s=catch(message("S")),
+        e1=end(),
+        e2=end(),
+    )
     assert engine.publish_message("S", variables={"x": 1}) == 1
     (instance,) = engine.instances("p")
     assert set(tasks(instance.key)) == {"b"} and instance.variables == {"x": 1}
 
 
 def test_a_parallel_instantiating_gateway_needs_the_others_too(engine, deploy, tasks):
-    deploy("p", "g -> m -> a -> e1; g -> s -> b -> e2", g=first(instantiate=True, all_needed=True), m=catch(message("M")), s=catch(message("S")), e1=end(), e2=end())
+    deploy(
+        "p",
+        "g -> m -> a -> e1; g -> s -> b -> e2",
+        g=first(instantiate=True, all_needed=True),
+        m=catch(message("M")),
+        s=catch(message("S")),
+        e1=end(),
+        e2=end(),
+    )
     engine.publish_message("S")
     (instance,) = engine.instances("p")
     assert set(tasks(instance.key)) == {"b"}
@@ -136,8 +169,6 @@ def test_a_condition_is_asked_after_every_command(engine, deploy, do, tasks, how
 
 
 def test_an_escalation_of_each_called_process_of_a_multi_instance_call_is_heard(engine, deploy, tasks):
-    from tests.bpmn.builder import call
-
     deploy(
         process("p", "start -> k -> end; b -> h -> end2", k=each(call("c"), times="=3"), b=boundary("k", escalation("E"), interrupting=False)),
         process("c", "start -> t -> end", t=throw(escalation("E"))),
@@ -147,7 +178,13 @@ def test_an_escalation_of_each_called_process_of_a_multi_instance_call_is_heard(
 
 
 def test_a_cycle_of_an_event_subprocess_stops_with_its_scope(engine, deploy, do, tasks, clock):
-    inner = sub("s -> a -> e", s=start(), e=end(), a=user(), es_=on("es -> h -> he", es=start(timer(cycle="R/PT1H"), interrupting=False), he=end(), h=user()))
+    inner = sub(
+        "s -> a -> e",
+        s=start(),
+        e=end(),
+        a=user(),
+        es_=on("es -> h -> he", es=start(timer(cycle="R/PT1H"), interrupting=False), he=end(), h=user()),
+    )
     deploy("p", "start -> x -> after -> end", x=inner)
     instance = engine.start("p")
     for _ in range(2):

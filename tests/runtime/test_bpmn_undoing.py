@@ -92,7 +92,16 @@ def test_a_called_process_that_is_completed_is_undone_by_the_handler_of_the_call
 
 
 def test_a_multi_instance_transaction_of_which_one_is_cancelled(engine, deploy, do, tasks):
-    body = transaction("s -> a -> g -[bad]-> stop; g -[*]-> e", s=start(), g=xor(), e=end(), stop=end(cancel()), a=user(), on_a=undone_by("a", "ua"), ua=undoing(user()))
+    body = transaction(
+        "s -> a -> g -[bad]-> stop; g -[*]-> e",
+        s=start(),
+        g=xor(),
+        e=end(),
+        stop=end(cancel()),
+        a=user(),
+        on_a=undone_by("a", "ua"),
+        ua=undoing(user()),
+    )
     deploy("p", "start -> t -> end; x -> after -> end2", t=each(body, "=[1, 2]", "i"), x=boundary("t", cancel()))
     instance = engine.start("p", {"bad": False})
     engine.complete(engine.user_tasks(instance.key)[0].key, {"bad": True})

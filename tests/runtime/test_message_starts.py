@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.bpmn.builder import Definition as EventOf
-from tests.bpmn.builder import bpmn, catch, message, process, start, tag
+from tests.bpmn.builder import bpmn, catch, message, process, signal, start, tag
 
 HOUR = timedelta(hours=1)
 
@@ -105,3 +105,14 @@ def test_only_the_latest_version_is_started_by_a_condition(engine):
         engine.deploy({"hot.bpmn": model}, by="designer")
     assert engine.evaluate_conditions({"temperature": 35}) == 0
     assert engine.evaluate_conditions({"temperature": 45}) == 1
+
+
+def test_the_signals_of_a_parallel_multiple_start_event_make_one_instance(engine, deploy):
+    deploy("both", "start -> a -> end", start=start(signal("A"), signal("B"), all_needed=True))
+    assert engine.broadcast_signal("A", {"a": 1}) == 1
+    assert engine.user_tasks() == []
+    assert engine.broadcast_signal("B", {"b": 2}) == 1
+    (only,) = engine.instances(process_id="both")
+    assert (only.variables, [task.element_id for task in engine.user_tasks()]) == ({"a": 1, "b": 2}, ["a"])
+    assert engine.broadcast_signal("B") == 1
+    assert len(engine.instances(process_id="both")) == 2
