@@ -72,8 +72,16 @@ class KeyMaker:
             return (self._last_ms << 22) | (self._node << 12) | self._sequence
 
 
+    def forked(self) -> None:
+        """In a process that was forked off: a node of its own, or both would make the same keys; and a lock nobody holds."""
+        self._node = int.from_bytes(os.urandom(2)) & 0x3FF
+        self._lock = threading.Lock()
+
+
 new_key = KeyMaker()
 """The process-wide key maker (real time: keys order rows, they are no statement about the case's clock)."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=new_key.forked)
 
 _memory_ids = itertools.count(1)
 
