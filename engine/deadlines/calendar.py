@@ -25,7 +25,8 @@ from engine.errors import EngineError, ValidationFailed
 from engine.words import T, Words
 
 WORKDAY, WEEKEND, STATUTORY, IN_LIEU, MAKEUP = "workday", "weekend", "statutory", "in_lieu", "makeup_workday"
-KINDS = (WORKDAY, WEEKEND, STATUTORY, IN_LIEU, MAKEUP)
+CLOSED = "closed"  # this office alone is closed: flood, snow, an epidemic (domain.md §4.2 item 6)
+KINDS = (WORKDAY, WEEKEND, STATUTORY, IN_LIEU, MAKEUP, CLOSED)
 WORKED_KINDS = frozenset({WORKDAY, MAKEUP})
 
 OFFICIAL, PROVISIONAL, MISSING = "official", "provisional", "missing"
@@ -64,16 +65,17 @@ class OfficeHours:
     """The sessions of an office day as local times, e.g. 08:30–12:00 and 14:30–17:30 (``domain.md`` §4.2 item 6).
 
     ``summer_sessions`` apply from ``summer_from`` to ``summer_to`` (month, day), both included, when they are given.
-    Sessions must be in order, must not overlap and must not be empty; otherwise :class:`ValidationFailed`.
+    ``days`` are single days with hours of their own (a moved office day).  Sessions must be in order, must not overlap and must not be empty; otherwise :class:`ValidationFailed`.
     """
 
     sessions: tuple[tuple[time, time], ...] = ((time(8, 30), time(12, 0)), (time(14, 30), time(17, 30)))
     summer_sessions: tuple[tuple[time, time], ...] | None = None
     summer_from: tuple[int, int] = (6, 1)
     summer_to: tuple[int, int] = (9, 30)
+    days: Mapping[date, tuple[tuple[time, time], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for sessions in (self.sessions, self.summer_sessions):
+        for sessions in (self.sessions, self.summer_sessions, *self.days.values()):
             if sessions is None:
                 continue
             edges = [edge for session in sessions for edge in session]
@@ -82,6 +84,8 @@ class OfficeHours:
 
     def on(self, day: date) -> tuple[tuple[time, time], ...]:
         """The sessions of ``day``, whatever kind of day it is."""
+        if self.days and (moved := self.days.get(day)):
+            return moved
         if self.summer_sessions is None:
             return self.sessions
         month_day = (day.month, day.day)
@@ -172,15 +176,20 @@ class WorkCalendar:
     """An immutable work calendar of the office.
 
     ``years`` maps a year number to its :class:`Year`.  Years not in the map are *missing*; questions about them are
-    answered from :func:`provisional_year`.  All local times are those of ``zone`` (the office's).
+    answered from :func:`provisional_year`.  All local times are those of ``zone`` (the office's).  ``version`` counts the changes
+    of the tables this calendar was read from, so that a due date can say by which calendar it was worked out; it is no part of
+    what makes two calendars equal.
     """
 
-    __slots__ = ("_years", "hours", "zone")
+    __slots__ = ("_years", "hours", "version", "zone")
 
-    def __init__(self, years: Mapping[int, Year] | None = None, hours: OfficeHours | None = None, zone: ZoneInfo = OFFICE_ZONE) -> None:
+    def __init__(
+        self, years: Mapping[int, Year] | None = None, hours: OfficeHours | None = None, zone: ZoneInfo = OFFICE_ZONE, version: int = 0
+    ) -> None:
         self._years = dict(years or {})
         self.hours = hours or OfficeHours()
         self.zone = zone
+        self.version = version
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, WorkCalendar):
@@ -255,15 +264,19 @@ class WorkCalendar:
                 if day.year == number:
                     kinds[day.timetuple().tm_yday - 1], names[day.timetuple().tm_yday - 1] = kind, name
             years[number] = Year(number, held.status, tuple(kinds), tuple(names), source or held.source)
-        return WorkCalendar(years, self.hours, self.zone)
+        return WorkCalendar(years, self.hours, self.zone, self.version)
 
     def with_year(self, year: Year) -> WorkCalendar:
         """A copy that holds ``year`` instead of what it held for that number."""
-        return WorkCalendar({**self._years, year.number: year}, self.hours, self.zone)
+        return WorkCalendar({**self._years, year.number: year}, self.hours, self.zone, self.version)
 
     def with_hours(self, hours: OfficeHours) -> WorkCalendar:
         """A copy with other office hours."""
-        return WorkCalendar(self._years, hours, self.zone)
+        return WorkCalendar(self._years, hours, self.zone, self.version)
+
+    def with_version(self, version: int) -> WorkCalendar:
+        """A copy that says it was read at that version of the tables."""
+        return WorkCalendar(self._years, self.hours, self.zone, version)
 
     # -- years ---------------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,21 @@ class Extension:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The due instant people have been told, before which the clock does not run out although the calendar now says earlier.
+
+    ``computed`` is the day that the ledger and the calendar gave at that moment; what is extended or paused afterwards is added to
+    what was told.  ``by`` and ``at`` (aware UTC) are empty as long as nobody has decided.
+    """
+
+    due_at: datetime
+    computed: date
+    at: datetime | None = None
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Clock:
     """One limit running for one case.
 
@@ -67,6 +82,7 @@ class Clock:
     pauses: tuple[Pause, ...] = ()
     extensions: tuple[Extension, ...] = ()
     stopped_at: datetime | None = None
+    kept: Kept | None = None
 
     @property
     def rule_id(self) -> str:
@@ -102,6 +118,7 @@ class Clock:
                 for each in self.extensions
             ],
             "stopped_at": _written(self.stopped_at),
+            **({"kept": _kept_to_dict(self.kept)} if self.kept else {}),
         }
 
     @classmethod
@@ -115,6 +132,7 @@ class Clock:
                 for each in stored["extensions"]
             ),
             stopped_at=_read(stored["stopped_at"]),
+            kept=_kept_from_dict(stored.get("kept")),
         )
 
 
@@ -314,6 +332,10 @@ class Measure:
             return self._hour(share * self.total)
         return self._opening(self._day(self.unit, share * self.total))
 
+    def after_start(self, workdays: int) -> datetime:
+        """The opening of the ``workdays``-th unpaused working day after the start, at the latest when the limit runs out."""
+        return self._opening(self._day(WORKING_DAYS, Decimal(workdays)))
+
     def left_at(self, workdays: int, share: Decimal) -> datetime:
         """When no more than ``workdays`` working days or ``share`` of the whole is left, whichever is earlier.
 
@@ -349,7 +371,21 @@ def ledger_pauses(clock: Clock) -> list[tuple[datetime | date, datetime | date |
 
 
 def due_of(clock: Clock, calendar: WorkCalendar) -> counting.Due | None:
-    """When the clock runs out with its pauses and extensions; ``None`` while an open pause holds it."""
+    """When the clock runs out with its pauses and extensions; ``None`` while an open pause holds it.
+
+    Never before the instant that was told and is kept (:class:`Kept`).
+    """
+    due = computed_due(clock, calendar)
+    if clock.kept is None or due is None:
+        return due
+    told = calendar.local(clock.kept.due_at)
+    added = max(0, calendar.workdays_between(clock.kept.computed, due.day))
+    kept = calendar.instant(calendar.add_workdays(told.date(), added), told.time()) if added else clock.kept.due_at
+    return due if due.at >= kept else counting.Due(calendar.local(kept).date(), kept, due.provisional)
+
+
+def computed_due(clock: Clock, calendar: WorkCalendar) -> counting.Due | None:
+    """What the ledger and the calendar alone say, whatever people have been told."""
     return counting.due(
         clock.rule, clock.started_at, calendar, ledger_pauses(clock), [(each.amount, each.unit) for each in clock.extensions]
     )
@@ -390,6 +426,8 @@ def explain(clock: Clock, calendar: WorkCalendar, now: datetime) -> Words:
     sentence = parts[0]
     for part in parts[1:]:
         sentence = T("%(left)s, %(right)s", left=sentence, right=part)
+    if clock.kept is not None and measure.due is not None and measure.due != computed_due(clock, calendar):
+        sentence = T("%(sum)s, kept at the day told before the calendar changed", sum=sentence)
     if derived.due_day is None:
         return T("%(sum)s → no due day while paused", sum=sentence)
     if derived.provisional:
@@ -422,6 +460,14 @@ def _read(text: str | None) -> datetime | date | None:
     if text is None:
         return None
     return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
+def _kept_to_dict(kept: Kept) -> dict[str, Any]:
+    return {"due_at": _written(kept.due_at), "computed": _written(kept.computed), "at": _written(kept.at), "by": kept.by, "reason": kept.reason}
+
+
+def _kept_from_dict(stored: dict[str, Any] | None) -> Kept | None:
+    return None if stored is None else Kept(_read(stored["due_at"]), _read(stored["computed"]), _read(stored["at"]), stored["by"], stored["reason"])
 
 
 def checked_amount(stored: int | str, unit: str) -> int | Decimal:

@@ -6,10 +6,11 @@ out from the clock; that a rung fires once is kept by whoever stores ``(clock, r
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -26,6 +27,13 @@ CHANNELS = ("log", "inbox", "mail", "sms", "all")
 ACTIONS = ("silent", "notify", "urge", "draft_bulletin", "assessment_deduction", "supervision_order")
 ESCALATE = "escalate:"
 LIGHTS = (GREEN, YELLOW, RED, GREY, BLUE)
+UNCLAIMED = "unclaimed"
+TELLING = frozenset(ACTIONS) - {"silent"}
+"""Actions that are nothing unless somebody hears of them."""
+CONDITIONS = ("", "reason_stated")
+"""What ``unless`` may say."""
+LATEST, HIGHEST = 250, 9
+"""A rung more working days after the due day than an office works in a year, or of a higher level, is a slip of the keyboard."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class When:
     """When a rung fires.
 
     ``kind`` is ``used`` (``share`` of the budget is used), ``remaining`` (≤ ``workdays`` working days or ≤ ``share`` of the
-    budget is left), ``due_passed`` (the first overdue instant) or ``after_due`` (``workdays`` working days later).
+    budget is left), ``due_passed`` (the first overdue instant), ``after_due`` (``workdays`` working days later) or ``unclaimed``
+    (``workdays`` working days after the start, if nobody has taken the task by then: the runtime asks that when it fires).
     """
 
     kind: str
@@ -110,6 +119,8 @@ def _fire_at(when: When, measure: Measure, due: counting.Due) -> datetime:
         return due.overdue_at
     if when.kind == "after_due":
         return calendar.opening(calendar.add_workdays(due.day, when.workdays))
+    if when.kind == UNCLAIMED:
+        return measure.after_start(when.workdays)
     return measure.used_at(when.share) if when.kind == "used" else measure.left_at(when.workdays, when.share)
 
 
@@ -138,7 +149,7 @@ def load_ladders(yaml_text: str | bytes) -> dict[str, Ladder]:
         rungs = []
         for number, row in enumerate(rows, start=1):
             name = str(row["id"]) if isinstance(row, dict) and row.get("id") else f"rung {number}"
-            refusals = _refusals(row)
+            refusals = refusals_of(row)
             if name in seen:
                 refusals.append(T("its id stands twice in the ladder."))
             seen.add(name)
@@ -147,7 +158,7 @@ def load_ladders(yaml_text: str | bytes) -> dict[str, Ladder]:
                     T("Ladder %(ladder)s, rung %(rung)s: %(reason)s", ladder=str(ladder_id), rung=name, reason=each) for each in refusals
                 ]
                 continue
-            rungs.append(_rung(row))
+            rungs.append(rung_of_row(row))
         ladders[str(ladder_id)] = Ladder(str(ladder_id), tuple(rungs), str(body.get("label") or ""))
     if errors:
         first = next(iter(errors.values()))[0]
@@ -155,18 +166,44 @@ def load_ladders(yaml_text: str | bytes) -> dict[str, Ladder]:
     return ladders
 
 
-def _refusals(row: Any) -> list[Words]:
+def order_refusals(ladder: Ladder) -> dict[str, list[Words]]:
+    """Rungs that stand in the wrong place, by rung id: each must come later than the one before and reach no lower.
+
+    Only what holds for every limit is asked: whether a half used or one day left comes first depends on the limit.
+    """
+    found: dict[str, list[Words]] = {}
+    for before, rung in pairwise(ladder.rungs):
+        if _stage(rung.when) < _stage(before.when):
+            found.setdefault(rung.id, []).append(T("it fires before the rung “%(other)s” that stands above it; move it up.", other=before.id))
+        elif _stage(rung.when) == _stage(before.when) and (rung.when.kind in ("due_passed", "after_due") or rung.when == before.when):
+            found.setdefault(rung.id, []).append(T("it fires at the same moment as “%(other)s”; put both into one rung.", other=before.id))
+        if rung.level < before.level:
+            found.setdefault(rung.id, []).append(T("its level is lower than that of the rung above it; an escalation never steps down."))
+    return found
+
+
+def _stage(when: When) -> tuple[int, int]:
+    """Before the due day, when it has passed, so many working days later."""
+    return {"due_passed": (1, 0), "after_due": (2, when.workdays)}.get(when.kind, (0, 0))
+
+
+def refusals_of(row: Any) -> list[Words]:
+    """What is wrong with one rung of a sheet, in words; an empty list when nothing is."""
     if not isinstance(row, dict):
         return [T("it is not a set of columns.")]
     refusals = [T("“%(key)s” is not a column.", key=str(key)) for key in row if key not in _KEYS]
     if not isinstance(row.get("id"), str) or not row["id"]:
         refusals.append(T("it has no id."))
+    elif len(row["id"]) > 60:
+        refusals.append(T("its id is longer than 60 characters."))
     if _when(row.get("when")) is None:
         refusals.append(
-            T("“when” must be {used: 0.5}, {remaining: {workdays: 1, share: 0.2}}, due_passed or {after_due: 2}.")
+            T("“when” must be {unclaimed: 1}, {used: 0.5}, {remaining: {workdays: 1, share: 0.2}}, due_passed or {after_due: 2}.")
         )
     if isinstance(row.get("level"), bool) or not isinstance(row.get("level"), int):
         refusals.append(T("“level” must be a whole number."))
+    elif not 0 <= row["level"] <= HIGHEST:
+        refusals.append(T("“level” must be between 0 and %(highest)d.", highest=HIGHEST))
     for key, allowed in (("light", LIGHTS), ("channel", CHANNELS)):
         if row.get(key) not in allowed:
             refusals.append(T("“%(key)s” must be one of: %(allowed)s.", key=key, allowed=", ".join(allowed)))
@@ -176,7 +213,11 @@ def _refusals(row: Any) -> list[Words]:
     actions = row.get("actions")
     if not isinstance(actions, list) or not actions or not all(_known_action(each) for each in actions):
         refusals.append(T("“actions” must be a list of: %(allowed)s.", allowed=", ".join((*ACTIONS, ESCALATE + "CODE"))))
+    elif not recipients and (row.get("channel") != "log" or TELLING.intersection(actions)):
+        refusals.append(T("it tells nobody: name a recipient, or make it silent and log it only."))
     refusals += [T("“%(key)s” must be text.", key=key) for key in ("text", "unless") if not isinstance(row.get(key, ""), str)]
+    if isinstance(row.get("unless", ""), str) and row.get("unless", "") not in CONDITIONS:
+        refusals.append(T("“unless” must be “reason_stated” or be left out."))
     return refusals
 
 
@@ -192,8 +233,8 @@ def _when(value: Any) -> When | None:
     kind, amount = next(iter(value.items()))
     if kind == "used" and _share(amount):
         return When("used", share=Decimal(str(amount)))
-    if kind == "after_due" and _whole(amount, least=1):
-        return When("after_due", workdays=amount)
+    if kind in ("after_due", UNCLAIMED) and _whole(amount, least=1) and amount <= LATEST:
+        return When(kind, workdays=amount)
     if kind == "remaining" and isinstance(amount, dict) and set(amount) <= {"workdays", "share"} and amount:
         workdays, share = amount.get("workdays", 0), amount.get("share", 0)
         if _whole(workdays, least=0) and (share == 0 or _share(share)):
@@ -209,7 +250,8 @@ def _whole(value: Any, *, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _rung(row: dict[str, Any]) -> Rung:
+def rung_of_row(row: Mapping[str, Any]) -> Rung:
+    """The rung of a row that :func:`refusals_of` finds nothing wrong with."""
     return Rung(
         id=row["id"],
         when=_when(row["when"]),

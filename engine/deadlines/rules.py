@@ -6,6 +6,7 @@ entry a limit under ``rules``; see the head of ``processes/deadline_rules.yaml``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -22,6 +23,9 @@ VERIFIED, UNVERIFIED = "已核", "待核"
 STATUS_WORDS: dict[str, Words] = {VERIFIED: T("Verified against the source"), UNVERIFIED: T("Still to be verified")}
 
 NEXT_WORKDAY, SAME_DAY = "next_workday", "same_day"
+
+MOST: dict[str, int] = {"wd": 1_000, "d": 3_660, "h": 2_000, "ch": 8_784, "m": 240, "y": 50}
+"""The longest limit of each unit that a rule may have.  Whatever is longer is a slip of the keyboard, not a limit of an office."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Rule:
     ``pauses``             whether the clock may be paused.
     ``roll_forward``       whether a last day on a rest day moves to the next working day (``d``, ``m``, ``y``, ``by`` only).
     ``status``             已核 or 待核; ``source`` is the text it was taken from.
+    ``ladder``             the ladder of its clocks where the model names none; empty: that of the procedure, else the standard one.
+    ``effective_from``     the version applies to cases received on or after this office day; ``None``: from the beginning.
     """
 
     id: str
@@ -66,6 +72,8 @@ class Rule:
     note: str = ""
     source: str = ""
     status: str = UNVERIFIED
+    ladder: str = ""
+    effective_from: date | None = None
 
     @cached_property
     def limit_words(self) -> Words:
@@ -74,7 +82,6 @@ class Rule:
             return T("by %(month)d/%(day)d of the year", month=self.by[0], day=self.by[1])
         return amount_words(self.limit, self.unit)
 
-
     def to_dict(self) -> dict[str, Any]:
         """JSON-able columns (amounts as ``int`` or text, ``by`` as a list); :meth:`from_dict` reads them back."""
         columns = asdict(self)
@@ -82,6 +89,7 @@ class Rule:
         if self.extension is not None:
             columns["extension"]["limit"] = _portable(self.extension.limit)
         columns["by"] = list(self.by) if self.by else None
+        columns["effective_from"] = self.effective_from.isoformat() if self.effective_from else None
         return columns
 
     @classmethod
@@ -89,8 +97,43 @@ class Rule:
         extension = columns.get("extension")
         if extension is not None:
             extension = ExtensionRule(**{**extension, "limit": _amount(extension["limit"])})
-        by = columns.get("by")
-        return cls(**{**columns, "limit": _amount(columns["limit"]), "by": tuple(by) if by else None, "extension": extension})
+        by, since = columns.get("by"), columns.get("effective_from")
+        values = {
+            "limit": _amount(columns["limit"]), "by": tuple(by) if by else None, "extension": extension,
+            "effective_from": date.fromisoformat(since) if since else None,
+        }  # fmt: skip
+        return cls(**{**columns, **values})
+
+
+class RuleTable(dict[str, Rule]):
+    """Rules by id, each as its newest version reads; :meth:`on` gives the version for a case received on some day."""
+
+    def __init__(self, versions: Mapping[str, tuple[Rule, ...]], owners: Mapping[str, str] | None = None) -> None:
+        super().__init__({id: each[-1] for id, each in versions.items()})
+        self._versions, self._owners = dict(versions), dict(owners or {})
+
+    def main(self, rule_id: str) -> str:
+        """The id under which a rule stands in the table, for one of its further ids (``also``)."""
+        return self._owners.get(rule_id, rule_id)
+
+    def family(self, rule_id: str) -> tuple[str, ...]:
+        """All ids of a rule, its main id first."""
+        main = self.main(rule_id)
+        return (main, *(id for id, owner in self._owners.items() if owner == main and id != main))
+
+    def versions(self, rule_id: str) -> tuple[Rule, ...]:
+        """All versions of a rule, the earliest first; none for an unknown id."""
+        return self._versions.get(rule_id, ())
+
+    def on(self, rule_id: str, day: date) -> Rule | None:
+        """The version for a case received on ``day`` (an office day); ``None`` for an unknown id.
+
+        A case that is older than the first version gets the first: a step that was timed too early is better seen than one
+        that nobody times.
+        """
+        versions = self.versions(rule_id)
+        fitting = [each for each in versions if each.effective_from is None or each.effective_from <= day]
+        return fitting[-1] if fitting else versions[0] if versions else None
 
 
 def _portable(amount: int | Decimal | None) -> int | str | None:
@@ -103,7 +146,7 @@ def _amount(stored: int | str | None) -> int | Decimal | None:
 
 _KEYS = {
     "id", "label", "limit", "unit", "by", "direction", "bound", "count_first_day", "rest_day_start", "starts_at", "extension",
-    "pauses", "roll_forward", "note", "source", "status", "also",
+    "pauses", "roll_forward", "note", "source", "status", "also", "ladder", "effective_from",
 }  # fmt: skip
 _EXTENSION_KEYS = {"limit", "unit", "max_times", "approver"}
 _CHOICES = {
@@ -113,13 +156,13 @@ _CHOICES = {
     "status": (VERIFIED, UNVERIFIED),
 }
 _FLAGS = ("count_first_day", "pauses", "roll_forward")
-_TEXTS = ("label", "starts_at", "note", "source")
+_TEXTS = ("label", "starts_at", "note", "source", "ladder")
 
 
-def load_rules(yaml_text: str | bytes) -> dict[str, Rule]:
+def load_rules(yaml_text: str | bytes) -> RuleTable:
     """Read a rule table; id → :class:`Rule`, the ids under ``also`` included, in the order of the file.
 
-    Raises :class:`ValidationFailed` listing every bad row under its id (or ``row N`` when it has none).
+    Rows of one id are versions of one rule and must differ in ``effective_from``.  Raises :class:`ValidationFailed` listing every bad row under its id (or ``row N`` when it has none).
     """
     try:
         sheet = yaml.safe_load(yaml_text)
@@ -128,24 +171,30 @@ def load_rules(yaml_text: str | bytes) -> dict[str, Rule]:
     rows = sheet.get("rules") if isinstance(sheet, dict) else None
     if not isinstance(rows, list):
         raise ValidationFailed("The deadline rule table must have a list named “rules”.")
-    rules: dict[str, Rule] = {}
+    versions: dict[str, dict[date, Rule]] = {}
+    owners: dict[str, str] = {}
     errors: dict[str, list[Words]] = {}
     for number, row in enumerate(rows, start=1):
         name = row["id"] if isinstance(row, dict) and isinstance(row.get("id"), str) and row["id"] else f"row {number}"
-        refusals = _refusals(row)
+        refusals = refusals_of(row)
         names = [name, *(row.get("also", []) if isinstance(row, dict) and not refusals else [])]
-        refusals += [T("The rule “%(id)s” stands twice in the table.", id=each) for each in names if each in rules]
+        since = (day_of(row.get("effective_from")) if not refusals else None) or date.min
+        for each in names:
+            if owners.get(each, name) != name or since in versions.get(each, {}) or names.count(each) > 1:
+                refusals.append(T("The rule “%(id)s” stands twice in the table.", id=each))
         if refusals:
             errors.setdefault(name, []).extend(T("Rule %(row)s: %(reason)s", row=name, reason=refusal) for refusal in refusals)
             continue
-        rule = _rule(row)
-        rules.update({each: replace(rule, id=each) for each in names})
+        rule = rule_of_row(row)
+        for each in names:
+            owners[each] = name
+            versions.setdefault(each, {})[since] = replace(rule, id=each)
     if errors:
         first = next(iter(errors.values()))[0]
         raise ValidationFailed(
             "The deadline rule table has %(count)d bad row(s). First: %(first)s", count=len(errors), first=first, errors=errors
         )
-    return rules
+    return RuleTable({each: tuple(rule for _, rule in sorted(by_day.items())) for each, by_day in versions.items()}, owners)
 
 
 def rule_of(rules: dict[str, Rule], rule_id: str) -> Rule:
@@ -155,12 +204,15 @@ def rule_of(rules: dict[str, Rule], rule_id: str) -> Rule:
     return rules[rule_id]
 
 
-def _refusals(row: Any) -> list[Words]:
+def refusals_of(row: Any) -> list[Words]:
+    """What is wrong with one row of the table, in words; an empty list when nothing is."""
     if not isinstance(row, dict):
         return [T("it is not a set of columns.")]
     refusals = [T("“%(key)s” is not a column.", key=str(key)) for key in row if key not in _KEYS]
     if not isinstance(row.get("id"), str) or not row["id"].strip():
         refusals.append(T("it has no id."))
+    elif len(row["id"]) > 60:
+        refusals.append(T("its id is longer than 60 characters."))
     if not isinstance(row.get("label"), str) or not row["label"].strip():
         refusals.append(T("it has no label."))
     refusals += [T("“%(key)s” must be text.", key=key) for key in _TEXTS if key != "label" and not isinstance(row.get(key, ""), str)]
@@ -177,10 +229,29 @@ def _refusals(row: Any) -> list[Words]:
         if _month_day(row["by"]) is None:
             refusals.append(T("“%(by)s” is not a day of the year. Write it as MM-DD.", by=str(row["by"])))
     else:
-        refusals += [refusal for refusal in [refusal_of(row.get("limit"), row.get("unit"))] if refusal]
+        refusals += _limit_refusals(row.get("limit"), row.get("unit"))
     if row.get("extension") is not None:
         refusals += _extension_refusals(row["extension"])
+    if row.get("effective_from") is not None and day_of(row["effective_from"]) is None:
+        refusals.append(T("“%(day)s” is not a day. Write it as YYYY-MM-DD.", day=str(row["effective_from"])))
     return refusals
+
+
+def _limit_refusals(limit: Any, unit: Any) -> list[Words]:
+    refusal = refusal_of(limit, unit)
+    if refusal is None and Decimal(str(limit)) > MOST[unit]:
+        refusal = T("%(limit)s is too long for a limit; the longest is %(most)s.", limit=amount_words(checked(limit, unit), unit), most=amount_words(MOST[unit], unit))
+    return [refusal] if refusal else []
+
+
+def day_of(value: Any) -> date | None:
+    """A day as YAML or a form gives it: a date, or text as YYYY-MM-DD; ``None`` for anything else."""
+    if isinstance(value, date):
+        return value if type(value) is date else None
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
+    except ValueError:
+        return None
 
 
 def _extension_refusals(extension: Any) -> list[Words]:
@@ -192,8 +263,8 @@ def _extension_refusals(extension: Any) -> list[Words]:
         refusals.append(T("the number of extensions must be 1 or more, not %(times)s.", times=str(times)))
     # A law may allow an extension without naming its length; the amount is then a stand-in of one.
     limit = extension.get("limit")
-    refusal = refusal_of(1 if limit is None else limit, extension.get("unit"))
-    return refusals + ([T("its extension: %(reason)s", reason=refusal)] if refusal else [])
+    amounts = _limit_refusals(1 if limit is None else limit, extension.get("unit"))
+    return refusals + [T("its extension: %(reason)s", reason=each) for each in amounts]
 
 
 def _month_day(text: Any) -> tuple[int, int] | None:
@@ -205,8 +276,10 @@ def _month_day(text: Any) -> tuple[int, int] | None:
     return day.month, day.day
 
 
-def _rule(row: dict[str, Any]) -> Rule:
+def rule_of_row(row: Mapping[str, Any]) -> Rule:
+    """The rule of a row that :func:`refusals_of` finds nothing wrong with."""
     values = {key: value for key, value in row.items() if key not in {"also", "limit", "unit", "by", "extension"}}
+    values["effective_from"] = day_of(row.get("effective_from"))
     extension = row.get("extension")
     if extension is not None:
         limit, unit = extension.get("limit"), extension["unit"]

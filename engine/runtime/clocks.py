@@ -1,14 +1,14 @@
 """Clock rows: what a ``clock`` row says, derived from its ledger, and what happens to it within a command.
 
-The ledger column is the truth (:meth:`engine.deadlines.Clock.to_dict`), with two notes of the desk beside it: ``holds``,
-which open activities pause the clock, and ``fired``, which rungs have fired (a copy of ``rung_firing``, so that working out
-the next rung costs no statement).  All other columns are derived by :func:`derived_columns` and can be recomputed at any time.
+The ledger column is the truth (:meth:`engine.deadlines.Clock.to_dict`), with three notes of the desk beside it: ``holds``,
+which open activities pause the clock, ``fired``, which rungs have fired (a copy of ``rung_firing``, so that working out
+the next rung costs no statement), and ``rules_version``, the version of the rule table its rule was taken from.  All other columns are derived by :func:`derived_columns` and can be recomputed at any time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -37,11 +37,14 @@ class ClockState:
     fired: list[str] = field(default_factory=list)
     changed: bool = False
     new: bool = False
+    rules_version: int = 0  # the deployed version of the rule table that the clock's rule was taken from; 0: not recorded
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> ClockState:
         ledger = row["ledger"]
-        return cls(dict(row), Clock.from_dict(ledger), list(ledger.get("holds", ())), list(ledger.get("fired", ())))
+        state = cls(dict(row), Clock.from_dict(ledger), list(ledger.get("holds", ())), list(ledger.get("fired", ())))
+        state.rules_version = ledger.get("rules_version", 0)
+        return state
 
     @property
     def key(self) -> int:
@@ -97,17 +100,41 @@ class ClockState:
 
     def extend(self, amount: int | float | Decimal, unit: str | None, reason: str, by: str, now: datetime, calendar: WorkCalendar) -> None:
         """Grant an extension; raises what :func:`engine.deadlines.clock.extend` raises."""
+        self.protect(calendar)  # what is granted is added to what people have been told
         extension = self.clock.rule.extension
         unit = unit or (extension.unit if extension else self.clock.unit)
         self.become(deadlines.extend(self.clock, amount, unit, reason, by, now, calendar))
 
     # -- what it says --------------------------------------------------------------------------------------------------
 
+    def protect(self, calendar: WorkCalendar) -> None:
+        """Hold the due instant people were told if the calendar that has changed since would shorten it (``domain.md`` §4.2 item 4).
+
+        Whoever meets the clock first after the change does this, the recalculation or a command; it stays held until it is decided.
+        """
+        if self.new or not self.live or self.row["calendar_version"] >= calendar.version:
+            return
+        self.row["calendar_version"] = calendar.version
+        told, due, known = self.row["due_at"], deadlines.computed_due(self.clock, calendar), self.clock.kept
+        if told is None or due is None:
+            return
+        if due.at >= told:
+            kept = None
+        elif known is not None and known.by:
+            kept = replace(known, due_at=told, computed=due.day)
+        else:
+            kept = deadlines.Kept(told, due.day)
+        if kept != known:
+            self.become(replace(self.clock, kept=kept))
+
+    def written_ledger(self) -> dict[str, Any]:
+        """The ledger column."""
+        return {**self.clock.to_dict(), "holds": self.holds, "fired": self.fired, "rules_version": self.rules_version}
+
     def derive(self, calendar: WorkCalendar, ladder: Ladder | None) -> None:
         """Bring the row in line with the ledger."""
-        ledger = self.clock.to_dict()
-        ledger["holds"], ledger["fired"] = self.holds, self.fired
-        self.row["ledger"] = ledger
+        self.protect(calendar)
+        self.row["ledger"] = self.written_ledger()
         self.row.update(derived_columns(self.clock, ladder, self.fired, calendar))
 
 
@@ -121,15 +148,19 @@ def new_clock(
     token: int | None,
     start: datetime | date,
     now: datetime,
+    rules_version: int = 0,
 ) -> ClockState:
-    """A clock of ``rule`` that starts counting from ``start``; ``started_at`` of the row is when it was begun (``now``)."""
+    """A clock of ``rule`` that starts counting from ``start``; ``started_at`` of the row is when it was begun (``now``).
+
+    The ledger keeps the rule as it reads now, and which version of the table that was.
+    """
     row = {
         "key": new_key(), "case_key": case_key, "instance_key": instance_key, "element_id": element_id, "token": token, "task_key": None,
         "rule_id": rule.id, "label": rule.label, "state": RUNNING, "ledger": {}, "started_at": start if isinstance(start, datetime) else now,
         "due_at": None, "yellow_at": None, "overdue_at": None, "provisional": False, "stopped_at": None, "ladder_id": ladder_id,
-        "next_rung": None, "next_rung_at": None, "level": 0,
+        "next_rung": None, "next_rung_at": None, "level": 0, "calendar_version": 0,
     }  # fmt: skip
-    return ClockState(row, deadlines.start(rule, start), changed=True, new=True)
+    return ClockState(row, deadlines.start(rule, start), changed=True, new=True, rules_version=rules_version)
 
 
 def derived_columns(clock: Clock, ladder: Ladder | None, fired: Iterable[str], calendar: WorkCalendar) -> dict[str, Any]:
@@ -151,6 +182,7 @@ def derived_columns(clock: Clock, ladder: Ladder | None, fired: Iterable[str], c
         "stopped_at": clock.stopped_at,
         "next_rung": coming[0].id if coming else None,
         "next_rung_at": coming[1] if coming else None,
+        "calendar_version": calendar.version,
     }
 
 

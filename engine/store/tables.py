@@ -522,8 +522,47 @@ notification = Table(
     key("task_key"),
     Column("created_at", Instant, nullable=False),
     Column("read_at", Instant),
+    Column("note", Document, comment="a sentence beside it: told to a deputy too, or in whose place"),
     Index(None, "login", "read_at"),
     Index(None, "case_key"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    key(primary_key=True),
+    key("notification_key", nullable=False),
+    Column("login", String(100), nullable=False, comment="who it is for"),
+    Column(
+        "channel", String(20), nullable=False, comment="mail, sms, wecom, dingtalk or webhook; the bell is the notification itself"
+    ),
+    Column(
+        "state", String(12), nullable=False, comment="QUEUED, DELAYED, SENT, FAILED, SUPPRESSED, DEPUTY, FALLBACK or GIVEN_UP"
+    ),
+    Column("kind", String(40), nullable=False, comment="of the notification"),
+    key("case_key"),
+    Column("urgent", Boolean, nullable=False, comment="a rung of level 3 or higher; may break the quiet hours"),
+    Column("ordered", Boolean, nullable=False, comment="the ladder names this channel"),
+    Column("on_behalf_of", String(100), comment="whose place the recipient takes"),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Document, comment="last error, or why it was held back or given up; a sentence"),
+    Column("next_attempt_at", Instant),
+    key("job_key", comment="the job that sends it; several deliveries share the job of a digest"),
+    Column("bundle", Integer, comment="messages of the digest it went out with; empty: alone"),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    UniqueConstraint("notification_key", "channel", "login"),
+    Index(None, "state", "next_attempt_at"),
+    Index(None, "job_key"),
+    Index(None, "channel", "state"),
+)
+
+notice_preference = Table(
+    "notice_preference",
+    metadata,
+    Column("login", String(100), primary_key=True),
+    Column("choices", Document, nullable=False, comment="kinds by channel, quiet hours, digest; what is missing is the default"),
+    Column("changed_at", Instant, nullable=False),
 )
 
 # --- the clocks -------------------------------------------------------------------------------------------------------
@@ -551,9 +590,13 @@ clock = Table(
     Column("next_rung", String(60)),
     Column("next_rung_at", Instant),
     Column("level", Integer, nullable=False, comment="highest rung level fired"),
+    Column(
+        "calendar_version", Integer, nullable=False, server_default=text("0"), comment="by which version of the calendar it was worked out"
+    ),
     Index(None, "case_key"),
     Index(None, "state", "next_rung_at"),
     Index(None, "state", "due_at"),
+    Index(None, "state", "calendar_version"),
 )
 
 rung_firing = Table(
@@ -574,6 +617,46 @@ rung_firing = Table(
     Index(None, "case_key"),
 )
 
+supervision_order = Table(
+    "supervision_order",
+    metadata,
+    key(primary_key=True),
+    Column("number", String(60), nullable=False, unique=True, comment="督办单号"),
+    key("case_key", nullable=False),
+    key("clock_key", comment="the clock whose ladder issued it; empty: a person did"),
+    Column("rung", String(60), comment="the rung that issued it; with the clock it is unique, so a rung issues one order"),
+    Column("token", String(100), unique=True, comment="one-time token of the page and the case; a replay collides"),
+    Column("level", String(8), nullable=False, comment="blue, yellow or red"),
+    Column("to_section", String(60), comment="the section that has to answer"),
+    Column("to_login", String(100), comment="the person who has to answer; empty: anybody of the section"),
+    Column("text", Text, nullable=False, comment="what is asked for"),
+    Column("due_on", Date, nullable=False, comment="office day by which an answer is due"),
+    Column("state", String(10), nullable=False, comment="ISSUED, ANSWERED, CLOSED or WITHDRAWN"),
+    Column("issued_at", Instant, nullable=False),
+    Column("issued_by", String(100), comment="empty: the ladder"),
+    Column("answered_at", Instant, comment="of the latest answer"),
+    Column("ended_at", Instant),
+    Column("ended_by", String(100)),
+    Column("revision", Integer, nullable=False),
+    UniqueConstraint("clock_key", "rung"),
+    Index(None, "case_key"),
+    Index(None, "state", "due_on"),
+    Index(None, "to_section", "state"),
+    Index(None, "to_login", "state"),
+)
+
+supervision_step = Table(
+    "supervision_step",
+    metadata,
+    key(primary_key=True),
+    key("order_key", nullable=False),
+    Column("action", String(10), nullable=False, comment="issue, answer, return, close or withdraw"),
+    Column("text", Text, nullable=False),
+    Column("actor", String(100), comment="empty: the ladder"),
+    Column("at", Instant, nullable=False),
+    Index(None, "order_key", "key"),
+)
+
 calendar_year = Table(
     "calendar_year",
     metadata,
@@ -587,7 +670,61 @@ calendar_day = Table(
     "calendar_day",
     metadata,
     Column("day", Date, primary_key=True),
-    Column("kind", String(20), nullable=False, comment="workday, weekend, statutory, in_lieu or makeup_workday"),
+    Column("kind", String(20), nullable=False, comment="workday, weekend, statutory, in_lieu, makeup_workday or closed"),
     Column("name", String(100)),
     Column("source", String(200), nullable=False),
+    Column("hours", Document, comment="office hours of this day alone, [[from, to], …]; empty: the usual ones"),
+)
+
+calendar_proposal = Table(
+    "calendar_proposal",
+    metadata,
+    key(primary_key=True),
+    Column("kind", String(12), nullable=False, comment="notice, closure or correction"),
+    Column("state", String(10), nullable=False, comment="PROPOSED, APPROVED, REJECTED or WITHDRAWN"),
+    Column("notice", String(200), nullable=False, comment="number of the notice, or where the days come from"),
+    Column("reason", Text, nullable=False),
+    Column("whole_years", Document, nullable=False, comment="years the notice arranges as a whole and makes official"),
+    Column("source_text", Text, nullable=False, comment="what was pasted or uploaded"),
+    Column("days", Document, nullable=False, comment="list of {day, kind, name, line, hours}"),
+    Column("findings", Document, nullable=False, comment="list of {line, severity, msgid, params}"),
+    Column("made_by", String(100), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("decided_by", String(100)),
+    Column("decided_at", Instant),
+    Column("decision_reason", Text),
+    Column("version", Integer, comment="of the calendar that its approval made"),
+    Index(None, "state", "key"),
+)
+
+recalculation = Table(
+    "recalculation",
+    metadata,
+    key(primary_key=True),
+    key("proposal_key", nullable=False),
+    Column("version", Integer, nullable=False, comment="of the calendar to which the clocks are brought"),
+    Column("state", String(10), nullable=False, comment="RUNNING or DONE"),
+    Column("total", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", String(100)),
+    Column("ended_at", Instant),
+    Index(None, "state", "key"),
+)
+
+recalculation_item = Table(
+    "recalculation_item",
+    metadata,
+    key("recalculation_key", primary_key=True),
+    key("clock_key", primary_key=True),
+    key("case_key", nullable=False),
+    Column("state", String(8), nullable=False, comment="OPEN, SAME, MOVED, HELD, ACCEPTED, KEPT, MOOT or FAILED"),
+    Column("old_due_at", Instant),
+    Column("new_due_at", Instant, comment="by the new calendar; of a held one what it would become"),
+    Column("message", Text, comment="why it failed"),
+    Column("decided_by", String(100)),
+    Column("decided_at", Instant),
+    Column("reason", Text),
+    Index(None, "recalculation_key", "state"),
+    Index(None, "state"),
+    Index(None, "clock_key"),
 )

@@ -7,9 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.deadlines import Rule, derive, load_ladders, load_rules, next_rung, pause, rule_of, rung_times, start, stop
+from engine.deadlines.ladder import order_refusals
+from engine.deadlines.sheettext import ladder_bodies, rule_rows, with_ladder, with_rule
 from engine.errors import NotFound, ValidationFailed
+from tests.deadlines.conftest import PROCESSES
 
 
 def local(text: str) -> datetime:
@@ -175,6 +181,114 @@ def test_a_bad_rung_is_refused_in_words_that_name_it(change):
 
 def test_a_ladder_may_warn_by_share_alone():
     ladder = load_ladders(
-        "ladders: {own: {rungs: [{id: a, when: {remaining: {share: 0.3}}, level: 1, light: yellow, channel: log, actions: [notify]}]}}"
+        "ladders: {own: {rungs: [{id: a, when: {remaining: {share: 0.3}}, level: 1, light: yellow, channel: log, actions: [silent]}]}}"
     )["own"]
     assert ladder.rungs[0].when.share == Decimal("0.3")
+
+
+# -- versions of a rule, and editing the sheets entry by entry ---------------------------------------------------------------
+
+
+def test_the_version_of_a_rule_follows_from_the_day_of_receipt():
+    table = load_rules(
+        "rules:\n"
+        "  - {id: a, also: [b], label: x, limit: 5, unit: wd}\n"
+        "  - {id: a, also: [b], label: x, limit: 9, unit: wd, effective_from: 2026-03-01}\n"
+        "  - {id: c, label: y, limit: 1, unit: d, effective_from: 2026-05-01}\n"
+    )
+    assert [table.on(id, date(2026, 2, 28)).limit for id in "abc"] == [5, 5, 1]
+    assert [table.on(id, date(2026, 3, 1)).limit for id in "ab"] == [9, 9]
+    assert table["a"].limit == 9
+    assert table.family("b") == ("a", "b")
+    assert table.on("d", date(2026, 3, 1)) is None
+    assert Rule.from_dict(table["b"].to_dict()) == table["b"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "  - {id: a, label: x, limit: 5, unit: wd}\n  - {id: a, label: x, limit: 6, unit: wd}\n",
+        "  - {id: a, label: x, limit: 5, unit: wd}\n  - {id: b, also: [a], label: x, limit: 6, unit: wd}\n",
+        "  - {id: a, label: x, limit: 5, unit: wd, effective_from: soon}\n",
+        "  - {id: a, label: x, limit: 99999, unit: wd}\n",
+        "  - {id: a, label: x, limit: 5, unit: wd, extension: {limit: 9000, unit: wd}}\n",
+    ],
+)
+def test_a_table_that_contradicts_itself_or_is_absurd_is_refused(rows):
+    with pytest.raises(ValidationFailed):
+        load_rules("rules:\n" + rows)
+
+
+@given(
+    st.lists(st.dates(date(2020, 1, 1), date(2030, 1, 1)), unique=True, max_size=6), st.booleans(), st.dates(date(2019, 1, 1), date(2031, 1, 1))
+)  # fmt: skip
+def test_the_version_in_force_is_the_last_that_has_begun(days, from_the_beginning, received):
+    rows = [{"id": "a", "label": "x", "limit": number, "unit": "d", "effective_from": day} for number, day in enumerate(days, start=1)]
+    if from_the_beginning or not rows:
+        rows.append({"id": "a", "label": "x", "limit": 100, "unit": "d"})
+    table = load_rules(yaml.safe_dump({"rules": rows}))
+    # The slow, obvious way: go through all that has begun, keep the latest; if nothing has, the first of all.
+    begun = [row for row in rows if row.get("effective_from") is None or row["effective_from"] <= received]
+    latest = max(begun or [min(rows, key=_begin)], key=_begin)
+    assert table.on("a", received).limit == latest["limit"]
+
+
+def _begin(row):
+    return row.get("effective_from") or date.min
+
+
+def test_changing_any_row_of_the_real_table_changes_nothing_else():
+    text = (PROCESSES / "deadline_rules.yaml").read_text(encoding="utf-8")
+    for row in rule_rows(text):
+        changed = with_rule(text, {**row, "note": "改: {一} # 二"}, row)
+        assert [each for each in rule_rows(changed) if each["id"] != row["id"]] == [each for each in rule_rows(text) if each["id"] != row["id"]]
+        lines = set(changed.splitlines()) ^ set(text.splitlines())
+        assert len(lines) == 2
+        added = with_rule(text, {**row, "effective_from": date(2027, 1, 1)})
+        assert len(added.splitlines()) == len(text.splitlines()) + 1
+        assert len(load_rules(added).versions(row["id"])) == 2
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.integers(0, 4))
+def test_any_text_survives_being_written_into_a_sheet(label, source, at):
+    text = "# head\nrules:\n  # first\n" + "".join(f"  - {{id: r{n}, label: x, limit: 1, unit: wd}} # {n}\n\n" for n in range(5)) + "# end\n"
+    row = rule_rows(text)[at]
+    label = "".join(char for char in label if char.isprintable()) or "x"
+    source = "".join(char for char in source if char.isprintable())
+    changed = with_rule(text, {**row, "label": label, "source": source}, row)
+    found = rule_rows(changed)
+    assert (found[at]["label"], found[at].get("source", "")) == (label, source)
+    assert changed.count("#") >= 7
+    assert [each["id"] for each in found] == ["r0", "r1", "r2", "r3", "r4"]
+
+
+def test_a_ladder_is_written_in_its_place_or_at_the_end():
+    text = (PROCESSES / "ladders.yaml").read_text(encoding="utf-8")
+    body = ladder_bodies(text)["standard"]
+    changed = with_ladder(text, "standard", {**body, "rungs": body["rungs"][1:]})
+    assert load_ladders(changed)["standard"].rungs == load_ladders(text)["standard"].rungs[1:]
+    assert changed.startswith(text[: text.index("ladders:")])
+    added = with_ladder(text, "quick", {"label": "快", "rungs": body["rungs"][:2]})
+    assert load_ladders(added)["standard"] == load_ladders(text)["standard"]
+    assert len(load_ladders(added)["quick"].rungs) == 2
+    assert added.startswith(text.rstrip("\n"))
+
+
+def test_a_sheet_on_one_line_is_not_changed_entry_by_entry():
+    with pytest.raises(ValidationFailed):
+        with_rule("rules: [{id: a, label: x, limit: 1, unit: wd}]", {"id": "b", "label": "y", "limit": 1, "unit": "wd"})
+
+
+def test_a_rung_about_unclaimed_tasks_fires_some_working_days_after_the_start(calendar, rules):
+    row = "{id: taken, when: {unclaimed: 2}, level: 1, light: green, recipients: [section_chief], channel: inbox, actions: [notify], text: x}"
+    ladder = load_ladders("ladders: {own: {rungs: [" + row + "]}}")["own"]
+    clock = start(rules["gk.reply"], datetime(2026, 9, 30, 2, 0, tzinfo=UTC))
+    ((_, at),) = rung_times(clock, ladder, calendar)
+    assert calendar.local(at).isoformat() == "2026-10-09T08:30:00+08:00"
+
+
+def test_rungs_in_the_wrong_place_are_named():
+    rung = "{id: %s, when: %s, level: %d, light: red, recipients: [handler], channel: inbox, actions: [urge], text: x}"
+    rows = [("a", "{after_due: 5}", 2), ("b", "due_passed", 2), ("c", "{after_due: 5}", 1), ("d", "{after_due: 5}", 1)]
+    ladder = load_ladders("ladders: {own: {rungs: [" + ", ".join(rung % row for row in rows) + "]}}")["own"]
+    assert {id: len(reasons) for id, reasons in order_refusals(ladder).items()} == {"b": 1, "c": 1, "d": 1}

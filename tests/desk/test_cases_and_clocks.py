@@ -179,19 +179,6 @@ def test_a_late_extension_is_refused_and_a_timely_one_moves_the_due_day(desk, in
     assert "extended" in {row["kind"] for row in rows(tables.notification, login="li")}
 
 
-def test_a_correction_of_the_calendar_moves_open_due_dates_and_says_so(desk, engine, in_handling, rows, open_task):
-    from datetime import date
-
-    with pytest.raises(NotPermitted):
-        desk.correct_calendar({date(2026, 11, 25): "statutory"}, name="雪灾", notice="市政府通告", by="li")
-    moved = desk.correct_calendar({date(2026, 11, 25): "statutory"}, name="雪灾", notice="市政府通告", by="admin")
-    assert {entry["label"] for entry in moved} == {"承办", "办结"}
-    handle = clock_of(rows, in_handling, "lic.handle")
-    assert handle["due_at"] == open_task(in_handling.key, "handle").due_at == instant("2026-12-01T17:30")
-    assert [row["opinion"] for row in rows(tables.trail) if row["action"] == "recalculate"] == ["市政府通告"] * 2
-    assert not engine.calendar.is_workday(date(2026, 11, 25))
-
-
 def test_a_withdrawal_by_button_ends_the_case_and_names_who_pressed(desk, in_handling, rows):
     with pytest.raises(NotPermitted):
         desk.case_action(in_handling.key, "withdrawn", {"why": "不办了"}, by="li")

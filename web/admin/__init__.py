@@ -6,4 +6,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("admin", __name__, template_folder="templates")
 
-from web.admin import audit_views, clock_views, organisation_views, views  # noqa: E402, F401  the views register themselves
+from web.admin import audit_views, calendar_views, clock_views, delivery_views, organisation_views, views  # noqa: E402, F401  the views register themselves

@@ -1,4 +1,4 @@
-"""Sections, roles, substitutions, and the state of the work calendar."""
+"""Sections, roles and substitutions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from typing import Any
 from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from engine.deadlines.calendar import YEAR_STATUS_WORDS
 from engine.errors import ValidationFailed
 from engine.runtime import administration
-from engine.words import T, Words
 from web import filters, security
 from web.admin import blueprint, queries
 from web.admin.views import desk, engine, said
 from web.people import requires
-
-DAY_WORDS: dict[str, Words] = {
-    "workday": T("working day"), "weekend": T("weekend"), "statutory": T("public holiday"), "in_lieu": T("day off in lieu"),
-    "makeup_workday": T("make-up working day"),
-}  # fmt: skip
 
 
 @blueprint.get("/admin/sections")
@@ -160,22 +153,3 @@ def end_deputy(key: int):
     desk().people.end_deputy(key, by=g.person.login, address=security.address())
     flash(_("The substitution has ended."), "success")
     return redirect(url_for("admin.deputies"))
-
-
-@blueprint.get("/admin/calendar")
-@requires("administer")
-def calendar():
-    """Which years are official, and the days of one that are not plain weekdays and weekends."""
-    g.room = "admin"
-    this_year = engine().calendar.local(engine().clock()).year
-    asked = request.args.get("year", "")
-    year = int(asked) if asked.isdecimal() and 1 <= int(asked) <= 9999 else this_year
-    with engine().reading() as conn:
-        years = queries.years(conn)
-        days = queries.special_days(conn, year)
-    known = {row.year for row in years}
-    missing = [number for number in (this_year, this_year + 1) if number not in known]
-    return render_template(
-        "admin/calendar.html", years=years, days=days, year=year, missing=missing, this_year=this_year, status_words=YEAR_STATUS_WORDS,
-        day_words=DAY_WORDS, workdays={row.year: len(engine().calendar.year(row.year).workdays) for row in years},
-    )  # fmt: skip

@@ -22,6 +22,7 @@ PAGES: tuple[tuple[str, Words, str], ...] = (
     ("admin.roles", T("Roles"), "administer"),
     ("admin.deputies", T("Deputies"), "administer"),
     ("admin.calendar", T("Work calendar"), "administer"),
+    ("admin.delivery_list", T("Message delivery"), "administer"),
     ("admin.clock", T("Demo clock"), "administer"),
 )
 """The tabs of the room: endpoint, label, permission."""

@@ -28,7 +28,9 @@ document.addEventListener('htmx:configRequest', (event) => {
 
 // A page in the background does not poll; it catches up when it is looked at.
 document.addEventListener('htmx:beforeRequest', (event) => {
-  if (document.hidden && event.target.closest('[data-poll]')) {
+  const poll = event.target.closest('[data-poll]');
+  // Nor does a list in which somebody is just ticking rows: the new rows would come back unticked.
+  if (poll && (document.hidden || (poll.matches('[data-poll-rows]') && document.querySelector('[data-live] [data-select]:checked')))) {
     event.preventDefault();
   }
 });
@@ -36,6 +38,16 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) {
     document.querySelectorAll('[data-poll]').forEach((node) => htmx.trigger(node, 'awake'));
   }
+});
+
+// What somebody has folded open or shut in a live part stays so when the part is refreshed.
+let unfolded = new Map();
+document.addEventListener('htmx:beforeSwap', ({ detail }) => {
+  const live = detail.target.closest?.('[data-live]');
+  unfolded = new Map(live ? [...live.querySelectorAll('details[id]')].map((each) => [each.id, each.open]) : []);
+});
+document.addEventListener('htmx:afterSwap', () => {
+  unfolded.forEach((open, id) => document.getElementById(id)?.toggleAttribute('open', open));
 });
 
 document.addEventListener('htmx:responseError', (event) => {
