@@ -13,9 +13,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from web import menu, security
 from web.errors import init_errors, sign_in_first
 from web.filters import init_filters
-from web.i18n import LANGUAGES, init_languages
+from web.i18n import LANGUAGES, gettext_of, init_languages
 
-ROOMS: tuple[str, ...] = ("auth", "inbox", "tasks", "cases", "supervision", "designer", "operations", "admin", "notices", "health")
+ROOMS: tuple[str, ...] = ("auth", "inbox", "tasks", "cases", "supervision", "limits", "designer", "operations", "admin", "notices", "health")
 """Packages ``web.ROOM`` with a blueprint named ``blueprint``; one that is not installed is left out."""
 
 SETTINGS: dict[str, str] = {
@@ -42,6 +42,7 @@ def create_app(settings: Any, engine: Any, **overrides: Any) -> Flask:
     if not app.config.get("SECRET_KEY"):
         raise ValueError("the settings need a secret_key: without it sessions could be forged")
     app.extensions["engine"] = engine
+    engine.desk.translator = gettext_of
     app.extensions["settings"] = settings
     proxies = getattr(settings, "trusted_proxies", 0)
     if proxies:

@@ -11,6 +11,9 @@ from flask import g
 
 from engine.errors import NotPermitted
 from engine.runtime.access import MONITORS, OPERATORS
+from engine.runtime.recalculation import DECIDERS as DATE_DECIDERS
+from engine.runtime.rule_changes import DECIDERS
+from engine.runtime.rulebook import EDITORS
 from engine.words import T
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -20,9 +23,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "register": frozenset({"supervisor", "vice_director", "director", "section_chief", "auditor", "office"}),
     "design": frozenset({"designer"}),
     "administer": frozenset({"admin"}),
+    "decide_dates": DATE_DECIDERS,
+    "dates_room": DATE_DECIDERS - {"admin"},  # administrators find it in their own room
     "audit": frozenset({"auditor"}),
     "monitor": MONITORS,
     "operate": OPERATORS,
+    "limits": frozenset({"admin", "designer", "supervisor", "vice_director", "director", "section_chief", "auditor"}),
+    "edit_limits": EDITORS,
+    "apply_limits": DECIDERS,
     "extend": frozenset({"supervisor", "vice_director", "director"}),
 }
 """Permission word → roles that hold it.  What one case or one task allows is decided by ``engine.runtime.access``, not here."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.deadlines import Ladder, Rule
+from engine.deadlines.rules import RuleTable
 from engine.errors import NotFound
 from engine.runtime.sheets import Sheet
 
@@ -43,9 +45,20 @@ class Book:
             return None
 
     @property
-    def rules(self) -> Mapping[str, Rule]:
+    def rules(self) -> RuleTable:
+        """The rule table; by id the newest version of each rule, even one that is not in force yet (see :meth:`rule`)."""
         found = self._catalogue.find("rules", "rules", conn=self._conn)
-        return found.model if found is not None else {}
+        return found.model if found is not None else RuleTable({})
+
+    @property
+    def rules_version(self) -> int:
+        """The version of the deployed rule table; 0 when there is none."""
+        found = self._catalogue.find("rules", "rules", conn=self._conn)
+        return found.version if found is not None else 0
+
+    def rule(self, rule_id: str, received: date) -> Rule | None:
+        """The version of a rule for a case received on that office day; ``None`` for an unknown id."""
+        return self.rules.on(rule_id, received)
 
     @property
     def ladders(self) -> Mapping[str, Ladder]:

@@ -249,7 +249,8 @@ class Observation:
         rule_id = text_of(rule_id)
         if not rule_id:
             return None
-        rule = self.book.rules.get(rule_id)
+        # A case keeps the rules of the day on which it was received, also for limits that begin later.
+        rule = self.book.rule(rule_id, case.row["received_at"].astimezone(self.desk.zone).date())
         if rule is None:
             self.tx.audit("clock.unknown_rule", f"case:{case.key}", rule=rule_id)
         return rule
@@ -264,8 +265,8 @@ class Observation:
         element = (event.element_id, event.token) if own else (None, None)
         case.clocks.append(
             clocks.new_clock(
-                rule, ladder or (case.sheet.ladder if case.sheet else None) or DEFAULT_LADDER, case_key=case.key, instance_key=event.instance_key, element_id=element[0], token=element[1],
-                start=began, now=self.now,
+                rule, ladder or rule.ladder or (case.sheet.ladder if case.sheet else None) or DEFAULT_LADDER, case_key=case.key, instance_key=event.instance_key, element_id=element[0], token=element[1],
+                start=began, now=self.now, rules_version=self.book.rules_version,
             )
         )  # fmt: skip
 
@@ -406,8 +407,7 @@ class Observation:
         clocks.write(self.tx.conn, [clock for case in self.cases.values() for clock in case.clocks])
         for row in self.trail:
             self.tx.add(tables.trail, **row)
-        for row in self.notices.rows:
-            self.tx.add(tables.notification, **row)
+        self.notices.post(self.desk, self.tx)
 
 
 def _own_data(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from engine.bpmn.xml import MAX_BYTES
 from engine.deadlines.ladder import load_ladders
 from engine.deadlines.rules import load_rules
 from engine.dmn import imported_files, read_together
-from engine.errors import DeploymentRejected, EngineError, Problem
+from engine.errors import Conflict, DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form
+from engine.runtime import rungs
 from engine.runtime.live import MAX_LABEL, names
 from engine.runtime.sheets import parse_sheet, unresolved
 from engine.runtime.types import DeployedDefinition, Deployment
@@ -269,8 +270,20 @@ def _unresolved_sheets(found: list[Found], catalogue: Catalogue | None) -> Itera
         yield from unresolved(item.model, item.file, known)
 
 
-def deploy(engine: Engine, files: Mapping[str, bytes], by: str, address: str | None = None) -> Deployment:
-    """Check and store ``files``.  Raises :class:`DeploymentRejected` with all problems; then nothing is stored."""
+def deploy(
+    engine: Engine,
+    files: Mapping[str, bytes],
+    by: str,
+    address: str | None = None,
+    *,
+    reason: str = "",
+    based_on: Mapping[tuple[str, str], int] | None = None,
+) -> Deployment:
+    """Check and store ``files``.  Raises :class:`DeploymentRejected` with all problems; then nothing is stored.
+
+    ``reason`` goes into the log beside who and when.  ``based_on`` names versions, by kind and id, that the files were made from:
+    when somebody has deployed a newer one meanwhile, :class:`Conflict` is raised and nothing is stored.
+    """
     files = {name: content.encode() if isinstance(content, str) else bytes(content) for name, content in files.items()}
     found, problems = examine(files, engine.catalogue, engine.desk.people.directory())
     if any(problem.severity == "error" for problem in problems):
@@ -279,14 +292,26 @@ def deploy(engine: Engine, files: Mapping[str, bytes], by: str, address: str | N
         message = T("The deployment holds no file with a process, decision, form or sheet.")
         raise DeploymentRejected([Problem(name, None, None, "deploy.empty", message) for name in files or [""]])
     try:
-        return _store(engine, files, found, problems, by, address)
+        deployment = _store(engine, files, found, problems, by, address, reason, based_on or {})
     except IntegrityError:
         # Somebody deployed the same thing at the same moment and has taken the version; look again and take the next, or none.
-        return _store(engine, files, found, problems, by, address)
+        deployment = _store(engine, files, found, problems, by, address, reason, based_on or {})
+    for each in deployment.definitions:
+        if each.kind == "ladders" and each.new and each.version > 1:
+            before = engine.catalogue.find("ladders", each.id, each.version - 1)
+            rungs.ladders_changed(engine.desk, before.model if before else {})
+    return deployment
 
 
 def _store(
-    engine: Engine, files: Mapping[str, bytes], found: list[Found], problems: list[Problem], by: str, address: str | None
+    engine: Engine,
+    files: Mapping[str, bytes],
+    found: list[Found],
+    problems: list[Problem],
+    by: str,
+    address: str | None,
+    reason: str,
+    based_on: Mapping[tuple[str, str], int],
 ) -> Deployment:
     """Write what is new among ``found`` in one transaction."""
     # A decision is new too when a model that it imports is: what it imports is part of what it is.
@@ -301,6 +326,11 @@ def _store(
         fresh: list[tuple[Found, dict[str, Any]]] = []
         for item in found:
             latest = engine.catalogue.find(item.kind, item.id, conn=tx.conn)
+            if latest is not None and latest.version > based_on.get((item.kind, item.id), latest.version):
+                raise Conflict(
+                    "“%(name)s” was changed meanwhile (version %(version)d). Look at the new version and enter your change again.",
+                    name=latest.name, version=latest.version, by=latest.deployed_by, at=latest.deployed_at,
+                )  # fmt: skip
             if latest is not None and latest.checksum == checksums[item.file]:
                 answers.append(DeployedDefinition(latest.key, latest.kind, latest.id, latest.version, latest.name, new=False))
                 continue
@@ -338,7 +368,8 @@ def _store(
                         row["key"],
                         [version.key for version in engine.catalogue.all(tx.conn) if version.kind == "process" and version.id == item.id],
                     )
-            tx.audit("definition.deploy", f"deployment:{key}", definitions=[f"{row['kind']}:{row['id']}:{row['version']}" for row in rows])
+            deployed = [f"{row['kind']}:{row['id']}:{row['version']}" for row in rows]
+            tx.audit("definition.deploy", f"deployment:{key}", definitions=deployed, **({"reason": reason} if reason else {}))
     engine.catalogue.forget()
     return Deployment(key, now, tuple(answers), tuple(problem for problem in problems if problem.severity != "error"))
 

@@ -132,8 +132,7 @@ def urge(desk: Desk, case_key: int, text: str, *, by: str, address: str | None =
         )
         notices = Notices(tx.now, by)
         told = notices.tell(logins, "urged", words, case_key=case_key)
-        for notice in notices.rows:
-            tx.add(tables.notification, **notice)
+        notices.post(desk, tx)
         details = {"recipients": [{"login": login, "name": directory.name(login)} for login in told]}
         tx.add(tables.trail, **trail_row(case_key, "urge", tx, actor=by, opinion=text.strip() or None, details=details))
         tx.audit("case.urge", f"case:{case_key}", recipients=told)
@@ -242,7 +241,7 @@ def extend_clock(
         }  # fmt: skip
         tx.add(tables.trail, **trail_row(row.key, "extend", tx, actor=by, opinion=reason.strip(), details=details))
         words = T("%(name)s extended “%(label)s” of %(case_no)s.", name=directory.name(by), label=state.row["label"], case_no=row.case_no)
-        _announce(tx, by, handlers_of(desk, tx.conn, row.key), "extended", words, row.key)
+        _announce(desk, tx, by, handlers_of(desk, tx.conn, row.key), "extended", words, row.key)
         tx.audit("clock.extend", f"clock:{clock_key}", amount=str(amount))
 
     desk.command(work, by=by, address=address)
@@ -300,8 +299,7 @@ def _require_lead(desk: Desk, tx: Any, row: Any, by: str, refusal: Any, *, roles
         raise NotPermitted(refusal)
 
 
-def _announce(tx: Any, by: str, logins: list[str], kind: str, words: Any, case_key: int) -> None:
+def _announce(desk: Desk, tx: Any, by: str, logins: list[str], kind: str, words: Any, case_key: int) -> None:
     notices = Notices(tx.now, by)
     notices.tell(logins, kind, words, case_key=case_key)
-    for notice in notices.rows:
-        tx.add(tables.notification, **notice)
+    notices.post(desk, tx)

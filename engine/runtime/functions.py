@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from engine.deadlines import Rule
 from engine.deadlines import clock as deadlines
 from engine.deadlines import due as due_of_rule
 from engine.errors import EngineError
@@ -54,13 +55,25 @@ class HostFunctions:
     # -- deadlines -----------------------------------------------------------------------------------------------------
 
     def _due(self, rule_id: Any, start: Any) -> Any:
-        rule = self._desk.book(self._tx.conn).rules.get(rule_id) if isinstance(rule_id, str) else None
-        if rule is None:
-            return None
         try:
-            return due_of_rule(rule, self._moment(start) or self._tx.now, self._desk.engine.calendar)
+            began = self._moment(start) or self._tx.now
+            rule = self._rule(rule_id, began) if isinstance(rule_id, str) else None
+            return None if rule is None else due_of_rule(rule, began, self._desk.engine.calendar)
         except EngineError:
             return None
+
+    def _rule(self, rule_id: str, began: datetime | date) -> Rule | None:
+        """The version of a rule for this case.  When the case was received is only asked when the rule has several versions."""
+        rules = self._desk.book(self._tx.conn).rules
+        if len(rules.versions(rule_id)) < 2:
+            return rules.get(rule_id)
+        received: Any = None
+        if self._root_key is not None:
+            case = self._note.cases.get(self._root_key)
+            column = tables.case_file.c
+            received = case.row["received_at"] if case else self._tx.execute(select(column.received_at).where(column.key == self._root_key)).scalar()
+        day = received or began
+        return rules.on(rule_id, day.astimezone(self._desk.zone).date() if isinstance(day, datetime) else day)
 
     def _moment(self, value: Any) -> datetime | date | None:
         return moment(value, self._desk.zone)

@@ -225,8 +225,7 @@ def transfer(desk: Desk, task_key: int, to: str, reason: str, *, by: str, addres
         if task["assignee"]:
             words = T("“%(task)s” was handed on to %(name)s: %(reason)s", task=task["name"], name=directory.name(to), reason=reason.strip())
             notices.tell([task["assignee"]], "transferred", words, case_key=task["root_key"], task_key=task_key)
-        for row in notices.rows:
-            tx.add(tables.notification, **row)
+        notices.post(desk, tx)
 
     desk.command(work, by=by, address=address)
 

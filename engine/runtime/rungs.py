@@ -7,20 +7,24 @@ the others; the unique row in ``rung_firing`` is the claim.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select, update
 
 from engine.deadlines import Ladder, Rung, rung_times
-from engine.organisation import Directory, excluded_by
-from engine.runtime.access import CHIEFS
-from engine.runtime.casestate import carry_due_dates, people_of, trail_row
+from engine.organisation import Directory
+from engine.runtime.book import DEFAULT_LADDER
+from engine.runtime.casestate import carry_due_dates, trail_row
 from engine.runtime.clocks import RUNNING, ClockState, derived_columns
-from engine.runtime.notices import Notices
+from engine.runtime.notices import Notices, alarm
+from engine.runtime.preferences import CHANNELS
+from engine.runtime.recipients import Recipients, Told, open_tasks, rung_role
+from engine.runtime.supervision import orders
 from engine.store import tables
-from engine.store.types import DIALECT_INSERTS, new_key
+from engine.store.types import DIALECT_INSERTS
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -32,7 +36,8 @@ _REASONS = ("explain", "extend")
 """Trail actions that state a reason for being late; they withhold rungs with ``unless: reason_stated``."""
 BATCH = 500
 """Due clocks read at a time."""
-_EXTERNAL = {"mail": ("mail",), "sms": ("sms",), "all": ("mail", "sms")}
+_ORDERED = {"mail": ("mail",), "sms": ("sms",), "all": tuple(CHANNELS)}
+"""Channel of a rung → the ways out of the house that it orders; what else goes out is the choice of each person."""
 
 
 def next_due(conn: Connection) -> datetime | None:
@@ -71,6 +76,44 @@ def _due(desk: Desk, besides: int) -> list[int]:
     chosen = select(clock.key).where(clock.state == RUNNING, clock.next_rung_at <= desk.engine.clock())
     with desk.engine.reading() as conn:
         return list(conn.execute(chosen.order_by(clock.next_rung_at, clock.key).limit(BATCH + besides)).scalars())
+
+
+def ladders_changed(desk: Desk, before: Mapping[str, Ladder]) -> int:
+    """Let every running clock climb the ladders as they are deployed now; returns how many have another next rung.
+
+    A rung that was not on the ladder ``before`` and whose moment has passed does not fire any more for a clock that runs: a new
+    version reaches forward, not back.  Each clock is a command of its own, so this may stop half-way and be run again.
+    """
+    clock, changed = tables.clock.c, 0
+    with desk.engine.reading() as conn:
+        after = desk.book(conn).ladders
+        touched = {id for id in (*before, *after) if before.get(id) != after.get(id)}
+        running = conn.execute(select(clock.key, clock.ladder_id).where(clock.state == RUNNING).order_by(clock.key)).all()
+    for key, ladder_id in running:
+        # A clock whose ladder is not there climbs the standard one.
+        if ladder_id not in touched and not (DEFAULT_LADDER in touched and ladder_id not in after):
+            continue
+        changed += desk.engine.command(lambda unit, key=key: _climb(desk, unit, key, before), by=None)
+    return changed
+
+
+def _climb(desk: Desk, unit: Any, clock_key: int, before: Mapping[str, Ladder]) -> int:
+    tx, clock = unit.tx, tables.clock
+    unit.load(tx.execute(select(clock.c.instance_key).where(clock.c.key == clock_key)).scalar_one())
+    row = tx.execute(select(clock).where(clock.c.key == clock_key, clock.c.state == RUNNING).with_for_update()).mappings().one_or_none()
+    if row is None:
+        return 0
+    state, ladder = ClockState.of_row(row), desk.book(tx.conn).ladder(row["ladder_id"])
+    old = before.get(row["ladder_id"]) or before.get(DEFAULT_LADDER)
+    if old is not None and ladder is not None:
+        times = rung_times(state.clock, ladder, desk.engine.calendar)
+        state.fired += [rung.id for rung, at in times if at <= tx.now and rung.id not in state.fired and old.rung(rung.id) is None]
+    ledger = dict(state.row["ledger"], fired=state.fired)
+    derived = derived_columns(state.clock, ladder, state.fired, desk.engine.calendar)
+    if ledger == row["ledger"] and all(derived[name] == row[name] for name in ("next_rung", "next_rung_at")):
+        return 0
+    tx.execute(update(clock).where(clock.c.key == clock_key).values(ledger=ledger, next_rung=derived["next_rung"], next_rung_at=derived["next_rung_at"]))
+    return 1
 
 
 def _fire(desk: Desk, unit: Any, clock_key: int) -> int:
@@ -126,9 +169,9 @@ class _Firing:
         tx, state = self.tx, self.state
         case_key = state.row["case_key"]
         self.case = tx.execute(select(tables.case_file).where(tables.case_file.c.key == case_key)).one_or_none()
-        tasks = tables.user_task
-        self.tasks = tx.execute(select(tasks).where(tasks.c.root_key == case_key, tasks.c.state == "CREATED").order_by(tasks.c.key)).all()
+        self.recipients = Recipients(self.directory, self.case, open_tasks(tx.conn, case_key), state.key)
         count = 0
+        state.protect(self.calendar)
         level = state.row["level"]
         for rung, planned in rung_times(state.clock, self.ladder, self.calendar) if self.ladder else ():
             if planned > tx.now:
@@ -140,9 +183,8 @@ class _Firing:
             if self._claim(rung, planned):
                 count += 1
                 self.escalations += rung.escalation_codes
-        for row in self.notices.rows:
-            tx.add(tables.notification, **row)
-        ledger = dict(state.row["ledger"], fired=state.fired)
+        self.notices.post(self.desk, tx)
+        ledger = state.written_ledger()
         derived = derived_columns(state.clock, self.ladder, state.fired, self.calendar)
         moved = derived["due_at"] != state.row["due_at"]
         tx.execute(update(tables.clock).where(tables.clock.c.key == state.key).values(ledger=ledger, level=level, **derived))
@@ -154,12 +196,12 @@ class _Firing:
     def _claim(self, rung: Rung, planned: datetime) -> bool:
         """Insert the firing; ``False`` when it has fired before (another node, or an older state of this row)."""
         tx, state = self.tx, self.state
-        withheld = rung.unless == "reason_stated" and self._reason_stated()
-        recipients = [] if withheld else self._recipients(rung)
-        label = rung.text or rung.id
+        withheld = self._withheld(rung)
+        told = Told([], []) if withheld else self.recipients.of(rung)
+        recipients, label = told.people, rung.text or rung.id
         row = {
             "clock_key": state.key, "rung": rung.id, "case_key": state.row["case_key"], "label": label[:200], "level": rung.level,
-            "action": ("withheld" if withheld else ",".join(rung.actions))[:60], "channel": rung.channel, "recipients": recipients,
+            "action": (withheld or ",".join(rung.actions))[:60], "channel": rung.channel, "recipients": recipients,
             "planned_at": planned, "fired_at": tx.now, "late": tx.now - planned > 2 * self.desk.settings.acquirer_interval, "node": tx.node,
         }  # fmt: skip
         claim = DIALECT_INSERTS[tx.conn.dialect.name](tables.rung_firing).on_conflict_do_nothing(index_elements=["clock_key", "rung"])
@@ -167,10 +209,15 @@ class _Firing:
             return False
         if not withheld:
             self._tell(rung, label, recipients)
+            self._raise_alarms(rung, told)
+            if "supervision_order" in rung.actions:
+                orders.issue_for_rung(self.desk, tx, self.notices, self.recipients, state.row, rung)
         if rung.level > 0 or rung.escalation_codes:
             details = {
                 "rung": rung.id, "rule": state.rule_id, "level": rung.level, "recipients": recipients, "late": row["late"], "actions": row["action"],
             }  # fmt: skip
+            if told.missing:
+                details["missing"] = [asdict(each) for each in told.missing]
             tx.add(
                 tables.trail,
                 **trail_row(state.row["case_key"], "rung", tx, instance_key=state.row["instance_key"], opinion=label, details=details),
@@ -185,64 +232,30 @@ class _Firing:
             "%(case_no)s %(title)s — %(limit)s: %(text)s", case_no=case.case_no, title=case.title, limit=self.state.row["label"], text=label
         )
         logins = [each["login"] for each in recipients]
-        self.notices.tell(logins, "rung", words, case_key=case.key, task_key=self.state.row["task_key"])
-        for medium in _EXTERNAL.get(rung.channel, ()):
-            if medium in self.desk.settings.outbox_channels and logins:
-                self._send(medium, logins, str(words))
+        self.notices.tell(
+            logins, "rung", words, case_key=case.key, task_key=self.state.row["task_key"], ordered=_ORDERED.get(rung.channel, ()), level=rung.level
+        )
 
-    def _send(self, medium: str, logins: list[str], text: str) -> None:
-        """What leaves the house is a job of the outbox: sent after the commit, at least once."""
-        self.tx.add(
-            tables.job,
-            key=new_key(), instance_key=None, root_key=self.case.key, token=None, element_id=None, type=f"notify.{medium}", state="CREATED",
-            retries=3, headers={}, payload={"logins": logins, "text": text, "case_no": self.case.case_no}, available_at=self.tx.now, worker=None,
-            leased_until=None, message=None, created_at=self.tx.now, ended_at=None,
-        )  # fmt: skip
+    # -- what keeps it from acting, and what is wrong with it ---------------------------------------------------------
 
-    # -- who ---------------------------------------------------------------------------------------------------------
+    def _withheld(self, rung: Rung) -> str:
+        """Why the rung does nothing, as the ledger says it; empty when it acts."""
+        if rung.unless == "reason_stated" and self._reason_stated():
+            return "withheld"
+        return "claimed" if self.recipients.withheld(rung) else ""
 
-    def _recipients(self, rung: Rung) -> list[dict[str, str]]:
-        """The people behind the roles of a rung, each once, with the role they are told in."""
-        found: dict[str, dict[str, str]] = {}
-        for role in rung.recipients:
-            for login in self._people(role):
-                found.setdefault(login, {"login": login, "name": self.directory.name(login), "role": role})
-        return list(found.values())
-
-    def _people(self, role: str) -> Iterable[str]:
-        """Roles are relative to the case: its handlers, the chief over them, the vice director over that section."""
-        if role == "handler":
-            return self._handlers()
-        if role == "section_chief":
-            return [login for section in self._sections() for login in self.directory.holders(CHIEFS, section)]
-        if role == "vice_director":
-            over = [login for section in self._sections() for login in self.directory.members(f"vice_director@{section}")]
-            return over or self.directory.members("vice_director")
-        if role == "applicant":
-            return [self.case.starter] if self.case is not None and self.directory.own_groups(self.case.starter) else []
-        return self.directory.members("admin" if role == "administrator" else role)
-
-    def _handlers(self) -> list[str]:
-        """Who has the open tasks: of the clock's own element if it has one, else of the case; candidates where nobody holds them."""
-        own = [task for task in self.tasks if task.clock_key == self.state.key] or self.tasks
-        found: dict[str, None] = {}
-        for task in own:
-            if task.assignee:
-                found[task.assignee] = None
-                continue
-            candidates = people_of(self.directory, (*task.candidate_users, *task.candidate_groups))
-            found.update(dict.fromkeys(login for login in candidates if not excluded_by(self.directory, login, task.excluded)))
-        return list(found)
-
-    def _sections(self) -> list[str]:
-        """The sections of who holds the tasks, else the owner section."""
-        own = [task for task in self.tasks if task.clock_key == self.state.key] or self.tasks
-        handling = {self.directory.section_of(task.assignee): None for task in own if task.assignee}
-        owner = self.case.section_code if self.case is not None else None
-        found = [section for section in handling if section] or ([owner] if owner else [])
-        if not found:
-            found = list(dict.fromkeys(self.directory.section_of(login) for login in self._handlers() if self.directory.section_of(login)))
-        return [section for section in found if section]
+    def _raise_alarms(self, rung: Rung, told: Told) -> None:
+        """Somebody has to mend a ladder that reaches nobody: the administrators hear of it, once a day for each gap."""
+        names = "、".join(dict.fromkeys(each["name"] for each in told.people if "instead_of" in each))
+        for gap in told.missing:
+            values = {"role": rung_role(gap.role), "section": self.directory.section_name(gap.section) or "—", "names": names or "—"}
+            if gap.left:
+                words = T("%(person)s has left and still holds a task; rungs go to %(names)s. Hand the task on.", person=self.directory.name(gap.left), names=values["names"])  # fmt: skip
+            else:
+                words = T("Nobody is %(role)s (%(section)s); rungs of the ladders go to %(names)s. Name somebody or change the ladder.", **values)
+            if gap.fault:
+                alarm(self.desk, self.tx, "nobody", f"{gap.role}:{gap.left or gap.section}", words)
+            self.tx.audit("rung.fallback", f"clock:{self.state.key}", rung=rung.id, role=gap.role, section=gap.section, left=gap.left, told=names)
 
     def _reason_stated(self) -> bool:
         trail = tables.trail.c

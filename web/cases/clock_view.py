@@ -57,7 +57,7 @@ def clock_view(row: Row, fired: Sequence[Row], ladders: Any, calendar: Any, now:
     """One clock row with its firings."""
     clock = Clock.from_dict(row.ledger)
     derived = derive(clock, calendar, now)
-    done = {firing.rung for firing in fired}
+    done = {firing.rung for firing in fired} | set(row.ledger.get("fired", ()))
     ladder = ladders.ladder(row.ladder_id)
     coming = tuple((rung, at) for rung, at in rung_times(clock, ladder, calendar) if rung.id not in done) if ladder else ()
     return ClockView(

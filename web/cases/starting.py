@@ -37,10 +37,10 @@ class Card:
 def cards(conn: Connection) -> list[Card]:
     """The procedures that the signed-in person may start, by name."""
     desk = engine().desk
-    rules = desk.book(conn).rules
+    rules, today = desk.book(conn).rules, engine().calendar.local(engine().clock()).date()
     found = []
     for sheet in desk.startable(g.person.login):
-        limits = tuple((rule.label, rule.limit_words) for limit in sheet.deadlines if (rule := rules.get(limit.rule)) is not None)
+        limits = tuple((rule.label, rule.limit_words) for limit in sheet.deadlines if (rule := rules.on(limit.rule, today)) is not None)
         found.append(Card(sheet.process, sheet.name, sheet.description, sheet.limits_text, limits, sheet.icon or "file-plus"))
     return sorted(found, key=lambda card: card.name)
 

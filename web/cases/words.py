@@ -6,10 +6,14 @@ from engine.words import T, Words
 
 ACTIONS: dict[str, Words] = {
     "start": T("opened the case"), "claim": T("claimed"), "unclaim": T("gave back"), "complete": T("handled"), "return": T("returned"),
-    "transfer": T("handed on"), "urge": T("urged"), "extend": T("extended a limit"), "extend_refused": T("extension refused"),
+    "transfer": T("handed on"), "urge": T("urged"), "extend": T("extended a limit"), "extend_refused": T("extension refused"), "rule_applied": T("put under another version of a rule"),
+    "recalculate": T("due date moved by the calendar"), "recalculate_held": T("earlier due date held back"),
+    "recalculate_accept": T("accepted an earlier due date"), "recalculate_keep": T("kept the due date told"),
     "explain": T("stated a reason"), "pause": T("limits paused"), "resume": T("limits go on"), "timer": T("time reached"),
     "message": T("message received"), "signal": T("signal received"), "error": T("error handled"), "escalation": T("escalated"),
     "event": T("event"), "accept": T("accepted"), "rung": T("reminder sent"), "decision": T("decided by table"), "close": T("case closed"),
+    "order": T("supervision order issued"), "order_answer": T("answered a supervision order"), "order_return": T("returned an answer"),
+    "order_close": T("closed a supervision order"), "order_withdraw": T("withdrew a supervision order"),
 }  # fmt: skip
 """Action of a trail line → what it says."""
 
