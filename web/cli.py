@@ -49,12 +49,15 @@ class Session:
     def engine(self, *, clock: Callable[[], Any] | None = None) -> Any:
         """The engine on the configured database.  The folder for the default database is made; others must exist."""
         from engine import Engine
+        from web.i18n import gettext_of
 
         settings = self.settings
         if settings.database.startswith(f"sqlite:///{settings.var}/"):
             self._make_var(settings)
         options = {} if clock is None else {"clock": clock}
-        return Engine(settings.database, settings=asdict(settings), node=settings.node_name, pool_size=settings.database_pool_size, **options)
+        made = Engine(settings.database, settings=asdict(settings), node=settings.node_name, pool_size=settings.database_pool_size, **options)
+        made.desk.translator = gettext_of
+        return made
 
     @staticmethod
     def _make_var(settings: Settings) -> None:

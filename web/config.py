@@ -62,13 +62,22 @@ class Settings:
     lockout_failures: int
     lockout_minutes: int
     password_min_length: int
+    order_number: str
     upload_max_bytes: int
     max_request_bytes: int
     upload_extensions: tuple[str, ...]
     acquirer_interval_seconds: int
+    clock_tolerance_seconds: int
     cache_seconds: int
     notify_candidates_up_to: int
     outbox_channels: tuple[str, ...]
+    public_url: str
+    digest_more_than: int
+    delivery_attempts: int
+    wecom_url: str
+    dingtalk_url: str
+    webhook_url: str
+    sms_sender: str
     history_level: str
     history_ttl_days: int
     workers: tuple[str, ...]
@@ -172,6 +181,8 @@ def _number(default: int, low: int, high: int) -> Field:
     return Field(default, _NUMBER.format(low, high), _whole(low, high))
 
 
+_ORDER_NUMBER = r"[^{}]{0,20}\{year\}[^{}]{0,20}\{serial\}[^{}]{0,20}"
+_ADDRESS = r"|https?://[\w.\-]+(:\d{1,5})?(/[\w./\-]*)?"
 _HOSTS = 'a list of host names, like api.example.cn, "api.example.cn:8443" or "*.example.cn"'
 _HOST = r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 
@@ -196,6 +207,7 @@ FIELDS: dict[str, Field] = {
     "lockout_failures": _number(5, 1, 100),
     "lockout_minutes": _number(15, 1, 1440),
     "password_min_length": _number(10, 8, 128),
+    "order_number": Field("周科督〔{year}〕{serial}号", "a number with {year} and {serial}, each once", _text(_ORDER_NUMBER)),
     "upload_max_bytes": _number(50 * 1024**2, 1024, 1024**3),
     "max_request_bytes": _number(60 * 1024**2, 1024, 2 * 1024**3),
     "upload_extensions": Field(
@@ -204,9 +216,17 @@ FIELDS: dict[str, Field] = {
         _several(r"[a-z0-9]{1,8}"),
     ),
     "acquirer_interval_seconds": _number(5, 1, 3600),
+    "clock_tolerance_seconds": _number(30, 1, 3600),
     "cache_seconds": _number(10, 0, 3600),
     "notify_candidates_up_to": _number(5, 0, 1000),
-    "outbox_channels": Field((), "a list of mail and sms", _several(r"mail|sms")),
+    "outbox_channels": Field((), "a list of mail, sms, wecom, dingtalk and webhook", _several(r"mail|sms|wecom|dingtalk|webhook")),
+    "public_url": Field("", "empty, or an address like https://banjie.example.cn", _text(_ADDRESS)),
+    "digest_more_than": _number(5, 1, 1000),
+    "delivery_attempts": _number(8, 1, 100),
+    "wecom_url": Field("", "empty, or an http or https address", _text(_ADDRESS)),
+    "dingtalk_url": Field("", "empty, or an http or https address", _text(_ADDRESS)),
+    "webhook_url": Field("", "empty, or an http or https address", _text(_ADDRESS)),
+    "sms_sender": Field("", "empty, or a class like office.sms:Sender", _text(r"|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")),
     "history_level": Field("activity", "none, activity or full", _text(r"none|activity|full")),
     "history_ttl_days": _number(0, 0, 36_500),
     "workers": Field((), "a list of Python modules, like office.workers", _several(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")),

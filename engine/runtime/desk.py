@@ -21,7 +21,7 @@ from engine.deadlines import WorkCalendar
 from engine.deadlines.calendar import OFFICE_ZONE
 from engine.errors import NotFound, NotPermitted, ValidationFailed
 from engine.organisation import Person
-from engine.runtime import attachments, drafts, filing, handling, notices, rungs, worktime
+from engine.runtime import attachments, calendar_alarm, deliveries, drafts, filing, handling, notices, recalculation, rungs, worktime
 from engine.runtime.access import Access, AccessRefused, Reveal, serve
 from engine.runtime.attachments import Download
 from engine.runtime.book import Book
@@ -61,8 +61,11 @@ class Desk:
         self.people = People(self)
         self.access = Access(self)
         self.labels = Labels(self)
+        self.translator: Callable[[str], Callable[[str], str]] = lambda language: str
+        """Language → gettext of the catalogue, for messages outside the house; the engine itself speaks English."""
         self._notes: weakref.WeakKeyDictionary[Any, Note] = weakref.WeakKeyDictionary()
         self.digested: date | None = None  # the office day whose digest this node knows to be sent
+        self.calendar_alarmed: tuple[tuple[int, ...], str] | None = None  # years and week whose alarm this node knows to be raised
         self._calendar = Kept(lambda conn: worktime.load_calendar(conn, self.settings.hours), CALENDAR_SECONDS)
         self._plain: OrderedDict[int, None] = OrderedDict()
         serve(engine.database.sa, self)
@@ -91,7 +94,13 @@ class Desk:
         """Fire due ladder rungs, and send the morning's digest; returns how many rungs fired."""
         self.flush_refusals()
         send_digest(self)
-        return rungs.run_due(self, limit)
+        calendar_alarm.raise_alarm(self)
+        # Before the rungs, so that they fall due by the calendar that is in force.
+        recalculated = recalculation.run(self, limit)
+        fired = rungs.run_due(self, None if limit is None else limit - recalculated)
+        # After the rungs, so that those of one round can be told together.
+        deliveries.dispatch(self)
+        return recalculated + fired
 
     def next_due(self, conn: Connection) -> datetime | None:
         """When the next rung is due."""
@@ -365,12 +374,6 @@ class Desk:
     def mark_read(self, *, by: str, keys: Collection[int] | None = None) -> int:
         """See :func:`notices.mark_read`."""
         return notices.mark_read(self, by=by, keys=keys)
-
-    def correct_calendar(
-        self, days: Mapping[date, str], *, name: str, notice: str, official: bool = True, by: str, address: str | None = None
-    ) -> list[dict[str, Any]]:
-        """See :func:`worktime.correct_calendar`."""
-        return worktime.correct_calendar(self, days, name=name, notice=notice, official=official, by=by, address=address)
 
     def save_deputy(self, login: str, deputy_login: str, starts_on: date, ends_on: date, *, by: str, address: str | None = None) -> int:
         """See :meth:`People.save_deputy`."""

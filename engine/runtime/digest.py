@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from engine.runtime import preferences
 from engine.runtime.notices import Notices
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
@@ -34,12 +35,12 @@ def send_digest(desk: Desk) -> int:
         row = {"kind": "digest", "row_key": day.toordinal(), "occurrence": AT.isoformat(), "fired_at": tx.now, "node": tx.node}
         told = 0
         if tx.execute(claim.values(row).returning(firing.c.row_key)).first() is not None:
-            told = _tell(tx, datetime.combine(day + timedelta(days=1), time.min, desk.zone).astimezone(UTC))
+            told = _tell(desk, tx, datetime.combine(day + timedelta(days=1), time.min, desk.zone).astimezone(UTC))
     desk.digested = day
     return told
 
 
-def _tell(tx, tomorrow: datetime) -> int:
+def _tell(desk: Desk, tx: Any, tomorrow: datetime) -> int:
     task, clock = tables.user_task.c, tables.clock.c
     held = select(task.assignee, clock.due_at, clock.overdue_at, clock.state).outerjoin(tables.clock, clock.key == task.clock_key)
     held = held.where(task.state == "CREATED", task.assignee.is_not(None))
@@ -53,12 +54,12 @@ def _tell(tx, tomorrow: datetime) -> int:
         elif row.due_at < tomorrow:
             due[row.assignee] += 1
     notices = Notices(tx.now, None)
-    for login in sorted(total):
+    unwanted = preferences.without_digest(tx.conn)
+    for login in sorted(total.keys() - unwanted):
         words = T(
             "Today: %(due)d of your %(total)d task(s) are due, %(overdue)d are overdue.",
             due=due[login], total=total[login], overdue=overdue[login],
         )  # fmt: skip
         notices.tell([login], "digest", words, case_key=None)
-    for notice in notices.rows:
-        tx.add(tables.notification, **notice)
+    notices.post(desk, tx)
     return len(notices.rows)

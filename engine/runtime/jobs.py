@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
 from engine.bpmn.variables import visible
 from engine.errors import Conflict, InvalidState, NotFound, ValidationFailed
+from engine.runtime import deliveries
 from engine.runtime.types import Job
 from engine.runtime.unit import Stale, Unit, checked_variables
 from engine.store import tables
@@ -211,6 +212,8 @@ def complete(engine: Engine, key: int, variables: Mapping[str, Any] | None, work
         _change(unit, row, state="COMPLETED", ended_at=unit.tx.now, worker=worker or row["worker"])
         if row["retries"] == 0:
             resolve_incident(unit, key, worker)
+        if deliveries.is_delivery(row):
+            deliveries.sent(unit.tx, key)
         if live is None:
             return
         if token is None:
@@ -247,6 +250,8 @@ def fail(
         unit.tx.evidence = select(job.c.key).where(
             job.c.key == key, job.c.retries == left, job.c.worker.is_(None), job.c.available_at == now + backoff
         )
+        if deliveries.is_delivery(row):
+            deliveries.not_sent(engine.desk, unit.tx, row, left, now + backoff, said, (details or {}).get("words"))
         if left == 0:
             _no_retries(unit, row, said, details)
 

@@ -22,12 +22,18 @@ class DeskSettings:
     ``upload_max_bytes``          largest attachment.
     ``upload_extensions``         file name extensions that may be uploaded; each must also look like what it says.
     ``acquirer_interval_seconds`` how often a node looks for due work; a rung fired later than twice this is marked late.
+    ``clock_tolerance_seconds``   how far a node's clock may be off before it warns; it fires nothing earlier than that.
     ``cache_seconds``             how long a node may act on its picture of the organisation, the rules and the calendar
                                   before it looks whether another node changed them (its own changes show at once).
     ``notify_candidates_up_to``   a new task that nobody holds is announced to its candidates only if there are this few.
-    ``outbox_channels``           ``mail``, ``sms``: the channels for which somebody runs a sender; others stay in the bell only.
+    ``outbox_channels``           the channels for which somebody runs a sender (``mail``, ``sms``, ``wecom``, ``dingtalk``,
+                                  ``webhook``); without any, everything stays in the bell only.
+    ``public_url``                where people reach the application, for the links in messages; empty: messages have no link.
+    ``digest_more_than``          more messages than this for one person by one channel in one round go out as one digest.
+    ``delivery_attempts``         attempts to send a message before it stands in the list of failed deliveries.
     ``history_level``             what is kept of instances whose process does not say: ``none``, ``activity`` or ``full``.
     ``history_ttl_days``          days after its end that a case may be deleted, where its process does not say; ``None``: never.
+    ``order_number``              number rule of supervision orders; ``{year}`` and ``{serial}``, which begins anew each year.
     ``password_min_length``       shortest password.
     ``password_memory_kib``       memory that checking one password costs (Argon2id), which is what makes guessing expensive.
     """
@@ -41,11 +47,16 @@ class DeskSettings:
         "pdf", "ofd", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "wps", "et", "jpg", "jpeg", "png", "txt", "csv", "zip",
     )  # fmt: skip
     acquirer_interval_seconds: int = 5
+    clock_tolerance_seconds: int = 30
     cache_seconds: int = 10
     notify_candidates_up_to: int = 5
     outbox_channels: tuple[str, ...] = ()
+    public_url: str = ""
+    digest_more_than: int = 5
+    delivery_attempts: int = 8
     history_level: str = "activity"
     history_ttl_days: int | None = None
+    order_number: str = "周科督〔{year}〕{serial}号"
     password_min_length: int = 10
     password_memory_kib: int = 65536
 
@@ -57,6 +68,10 @@ class DeskSettings:
     @property
     def acquirer_interval(self) -> timedelta:
         return timedelta(seconds=self.acquirer_interval_seconds)
+
+    @property
+    def clock_tolerance(self) -> timedelta:
+        return timedelta(seconds=self.clock_tolerance_seconds)
 
     @classmethod
     def of(cls, source: Any) -> DeskSettings:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from engine.errors import EngineError
 from engine.workers import registry
+from engine.workers.channels import channel_workers
 from engine.workers.http import HttpConnector
 from engine.workers.mail import Mailer
 from engine.workers.registry import Worker
@@ -24,6 +25,7 @@ def all_workers(settings: WorkerSettings, types: Iterable[str] = (EVERY,)) -> di
         found += HttpConnector(settings).workers()
     if settings.smtp_host:
         found += Mailer(settings).workers()
+    found += channel_workers(settings)
     known, chosen = registry.by_type(found), list(types)
     if EVERY in chosen:
         return known

@@ -74,24 +74,26 @@ class Mailer:
         return {name: {"messageId": message["Message-ID"], "refused": refused}}
 
     def notify(self, job: JobContext) -> None:
-        """A notice of the desk: ``logins`` and ``text``, and the ``case_no`` it is about.  Who has no address is left to the bell."""
+        """A notice of the desk (:mod:`engine.runtime.deliveries`): ``logins``, ``subject``, ``text``, and the ``idempotency_key`` that all
+        attempts share.  Raises :class:`JobFailed` when nobody of them has an address."""
         logins = [str(login) for login in job.variables.get("logins") or []]
         addresses = [address for login in logins if (address := job.email_of(login)) and ADDRESS.fullmatch(address)]
         if len(addresses) < len(logins):
             job.log.info("%d of %d people have no e-mail address", len(logins) - len(addresses), len(logins))
         if not addresses:
-            return
+            raise JobFailed("Nobody of the recipients has an e-mail address.", retry=False)
         text = str(job.variables.get("text") or "")
+        subject, mark = str(job.variables.get("subject") or text), str(job.variables.get("idempotency_key") or job.idempotency_key)
         # Not everybody in the header: who is told is no news for the others.
-        message, _ = self._message(job, {"to": self._settings.mail_from}, text, text, None)
+        message, _ = self._message(job, {"to": self._settings.mail_from}, subject, text, None, mark)
         self._deliver(job, message, list(dict.fromkeys(addresses)))
 
     # --- the message -----------------------------------------------------------------------------------------------------
 
     def _message(
-        self, job: JobContext, addressed: dict[str, Any], subject: str, text: str, reply_to: Any
+        self, job: JobContext, addressed: dict[str, Any], subject: str, text: str, reply_to: Any, mark: str | None = None
     ) -> tuple[EmailMessage, list[str]]:
-        """The message and all whom it goes to."""
+        """The message and all whom it goes to; ``mark`` names it among mail programs."""
         message = EmailMessage(policy=SMTP)
         everybody: dict[str, None] = {}
         try:
@@ -106,7 +108,7 @@ class Mailer:
             # A line break would begin another header; no control character belongs into a subject.
             message["Subject"] = _CONTROL.sub(" ", subject).strip()[:MAX_SUBJECT]
             message["Date"] = format_datetime(job.now())
-            message["Message-ID"] = f"<{job.idempotency_key}@{self._settings.mail_from.rpartition('@')[2]}>"
+            message["Message-ID"] = f"<{mark or job.idempotency_key}@{self._settings.mail_from.rpartition('@')[2]}>"
             message["Auto-Submitted"] = "auto-generated"
             message.set_content(text, charset="utf-8")
         except (MessageError, ValueError, UnicodeError) as trouble:

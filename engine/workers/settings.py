@@ -24,6 +24,9 @@ class WorkerSettings:
     ``smtp_tls``                 ``starttls``, ``tls`` (from the first byte) or ``none``.
     ``smtp_user``                empty: no sign-in.
     ``mail_from``                the sender's address.
+    ``wecom_url``, ``dingtalk_url``  addresses of the robots' service; empty: the vendor's.  Their keys come from the environment.
+    ``webhook_url``              the generic signed webhook; empty: there is none.
+    ``sms_sender``               ``module:Class`` of the office's own sender of text messages; empty: there is none.
     """
 
     workers: tuple[str, ...] = ()
@@ -41,6 +44,10 @@ class WorkerSettings:
     smtp_password: str = dataclasses.field(default="", repr=False)
     smtp_timeout_seconds: int = 30
     mail_from: str = ""
+    wecom_url: str = ""
+    dingtalk_url: str = ""
+    webhook_url: str = ""
+    sms_sender: str = ""
 
     @classmethod
     def of(cls, source: Any) -> WorkerSettings:

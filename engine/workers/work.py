@@ -105,3 +105,8 @@ class JobContext:
         """The e-mail address of an account that is in use, ``None`` if it has none."""
         person = self._engine.desk.people.directory().person(login)
         return person.email if person is not None and person.active and person.email else None
+
+    def phone_of(self, login: str) -> str | None:
+        """The telephone number of an account that is in use, ``None`` if it has none."""
+        person = self._engine.desk.people.directory().person(login)
+        return person.phone if person is not None and person.active and person.phone else None

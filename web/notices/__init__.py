@@ -6,4 +6,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("notices", __name__, template_folder="templates")
 
-from web.notices import views  # noqa: E402, F401  the views register themselves
+from web.notices import preference_views, views  # noqa: E402, F401  the views register themselves

@@ -7,7 +7,7 @@ from math import ceil
 from flask import current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import ngettext
 
-from engine.runtime.notices import mark_read, unpacked
+from engine.runtime.notices import mark_read, unpacked, unpacked_or_none
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
@@ -16,7 +16,7 @@ from web.notices import blueprint, queries
 KIND_WORDS: dict[str, Words] = {
     "assigned": T("assigned"), "candidate": T("new in my section"), "urged": T("urged"), "rung": T("deadline"), "returned": T("returned"),
     "replied": T("replied"), "notice": T("told"), "extended": T("extended"), "digest": T("daily summary"), "transferred": T("handed over"),
-    "alarm": T("alarm"),
+    "alarm": T("alarm"), "test": T("test message"), "order": T("supervision order"),
 }  # fmt: skip
 """Kind of a notification → the word in the first column; others show none."""
 
@@ -38,8 +38,9 @@ def index():
         return redirect(filters.with_query(page=None))
     pages = max(1, ceil(total / queries.PAGE_SIZE))
     texts = {row.key: say(unpacked(row.msgid, row.params)) for row in rows}
+    notes = {row.key: say(unpacked_or_none(row.note) or "") for row in rows}
     return render_template(
-        "notices/index.html", rows=rows, texts=texts, page=number, pages=pages, total=total, unread_only=unread_only, kind_words=KIND_WORDS
+        "notices/index.html", rows=rows, texts=texts, notes=notes, page=number, pages=pages, total=total, unread_only=unread_only, kind_words=KIND_WORDS
     )
 
 
