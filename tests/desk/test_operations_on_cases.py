@@ -72,3 +72,17 @@ def test_a_restarted_case_is_a_case_of_its_own(engine, desk, case, rows):
     assert numbers[case.key] != numbers[again.key]
     with pytest.raises(NotFound):
         engine.restart(1)
+
+
+def test_a_deleted_case_leaves_no_row_in_any_table_that_speaks_of_it():
+    from engine.runtime.operations.deletion import _rows
+    from engine.store import tables
+
+    # The audit's own, and the list of what a batch did: they must outlive the case.
+    kept = {"sensitive_view", "batch_item"}
+    speaking = {
+        table.name
+        for table in tables.metadata.tables.values()
+        if {"case_key", "root_key", "instance_key", "clock_key", "task_key", "order_key"} & set(table.c.keys())
+    }
+    assert speaking - {table.name for table, _ in _rows(1)} == kept

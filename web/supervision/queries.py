@@ -14,12 +14,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, select
 
 from engine.runtime.access import visible_cases
-from engine.store.tables import attachment, case_file, clock, definition, rung_firing, trail, user_task
+from engine.store.tables import attachment, case_file, clock, definition, rung_firing, supervision_order, trail, user_task
 from web.lights import BY_RANK, LIGHTS, rank_expression
-from web.supervision.state import PAGE_SIZE, BoardState
+from web.supervision.state import PAGE_SIZE, SWITCHES, BoardState
 
 EXPORT_LIMIT = 5000
 UPCOMING = 6
+PAUSED_LONG = timedelta(days=14)
+"""A pause longer than this is worth asking about [D]."""
 
 
 @dataclass
@@ -37,9 +39,13 @@ class Counts:
 
     lights: dict[str, int]
     today: int
+    week: int
     unclaimed: int
+    paused_long: int
     total: int
     options: dict[str, list[tuple[str, str]]]
+    tables: dict[str, dict[str, dict[str, int]]]
+    """Section, county and procedure → value → light → number."""
 
 
 def overseen(desk: Any, login: str, identities: Iterable[str], groups: Iterable[str]) -> ColumnElement[bool]:
@@ -77,14 +83,32 @@ def _due_today(now: datetime, calendar: Any) -> ColumnElement[bool]:
     return and_(clock.c.due_at >= calendar.instant(today, time.min), clock.c.due_at < calendar.instant(today + timedelta(days=1), time.min))
 
 
+def _due_this_week(now: datetime, calendar: Any) -> ColumnElement[bool]:
+    """From now on until Sunday night; what is over already stands under the red light."""
+    today = calendar.local(now).date()
+    monday = today + timedelta(days=7 - today.weekday())
+    return and_(clock.c.due_at >= calendar.instant(today, time.min), clock.c.due_at < calendar.instant(monday, time.min))
+
+
+def _paused_long(now: datetime) -> ColumnElement[bool]:
+    """Paused, and nothing has paused or resumed it since :data:`PAUSED_LONG`."""
+    moved = trail.alias("pause_line")
+    lately = exists().where(moved.c.case_key == case_file.c.key, moved.c.action.in_(("pause", "resume")), moved.c.at > now - PAUSED_LONG)
+    return and_(clock.c.state == "PAUSED", ~lately.correlate(case_file))
+
+
 def _filtered(state: BoardState, now: datetime, calendar: Any) -> list[Any]:
     tests: list[Any] = _narrowed(state)
     if state.light:
         tests.append(rank_expression(now, clock) == LIGHTS[state.light].rank)
     if state.today:
         tests.append(_due_today(now, calendar))
+    if state.week:
+        tests.append(_due_this_week(now, calendar))
     if state.unclaimed:
         tests.append(_unclaimed())
+    if state.paused_long:
+        tests.append(_paused_long(now))
     return tests
 
 
@@ -173,15 +197,14 @@ def counts(conn: Connection, visible: Any, state: BoardState, now: datetime, cal
         return func.sum(case((test, 1), else_=0)).label(name)
 
     inner = (
-        select(*keys, rank.label("rank"), _due_today(now, calendar).label("is_today"), _unclaimed().label("is_unclaimed"))
+        select(*keys, rank.label("rank"), _due_today(now, calendar).label("is_today"), _unclaimed().label("is_unclaimed"), _due_this_week(now, calendar).label("is_week"), _paused_long(now).label("is_paused_long"))
         .select_from(CASES)
         .where(visible, case_file.c.closed_at.is_(None))
         .subquery()
     )
     groups = (inner.c.procedure_id, inner.c.procedure, inner.c.county, inner.c.section_code, inner.c.rank)
-    rows = conn.execute(
-        select(*groups, func.count().label("number"), number(inner.c.is_today, "today"), number(inner.c.is_unclaimed, "unclaimed")).group_by(*groups)
-    ).all()
+    switches = [number(inner.c[f"is_{name}"], name) for name in SWITCHES]
+    rows = conn.execute(select(*groups, func.count().label("number"), *switches).group_by(*groups)).all()
     chosen = [
         row
         for row in rows
@@ -194,8 +217,8 @@ def counts(conn: Connection, visible: Any, state: BoardState, now: datetime, cal
         lights[BY_RANK[row.rank].code] += row.number
     return Counts(
         lights=lights,
-        today=sum(int(row.today) for row in chosen),
-        unclaimed=sum(int(row.unclaimed) for row in chosen),
+        **{name: sum(int(getattr(row, name)) for row in chosen) for name in SWITCHES},
+        tables=_tables(chosen),
         total=sum(row.number for row in chosen),
         options={
             "procedure": sorted({(row.procedure_id, row.procedure or row.procedure_id) for row in rows}, key=lambda each: each[1]),
@@ -203,6 +226,17 @@ def counts(conn: Connection, visible: Any, state: BoardState, now: datetime, cal
             "section": sorted({(row.section_code, row.section_code) for row in rows if row.section_code}),
         },
     )
+
+
+def _tables(rows: list[Row]) -> dict[str, dict[str, dict[str, int]]]:
+    """The same numbers by section, county and procedure."""
+    found: dict[str, dict[str, dict[str, int]]] = {"section": {}, "county": {}, "procedure": {}}
+    for row in rows:
+        for name, value in (("section", row.section_code), ("county", row.county), ("procedure", row.procedure_id)):
+            if value:
+                lights = found[name].setdefault(value, dict.fromkeys(LIGHTS, 0))
+                lights[BY_RANK[row.rank].code] += row.number
+    return {name: dict(sorted(values.items(), key=lambda each: (-each[1]["red"], -each[1]["yellow"], each[0]))) for name, values in found.items()}
 
 
 def upcoming(conn: Connection, visible: Any, state: BoardState, limit: int = UPCOMING) -> list[Row]:
@@ -233,6 +267,11 @@ def ledger(conn: Connection, case_key: int, now: datetime) -> tuple[list[Row], d
         firings.setdefault(row.clock_key, []).append(row)
     urges = conn.execute(select(trail).where(trail.c.case_key == case_key, trail.c.action == "urge").order_by(trail.c.key)).all()
     return list(clocks), firings, list(urges)
+
+
+def orders_of(conn: Connection, case_key: int) -> list[Row]:
+    """The supervision orders of a case, the latest first."""
+    return list(conn.execute(select(supervision_order).where(supervision_order.c.case_key == case_key).order_by(supervision_order.c.key.desc())))
 
 
 REGISTER_SORT = (case_file.c.received_at.desc(), case_file.c.key.desc())

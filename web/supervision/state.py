@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from web.lights import LIGHTS
 
 PAGE_SIZE = 20
 SORTS = ("case_no", "procedure", "due", "received", "level")
 TEXTS = ("section", "county", "procedure")
+SWITCHES = ("today", "week", "unclaimed", "paused_long")
+"""Due today, due until Sunday, a step nobody has taken, paused for a long time."""
 
 
 @dataclass(frozen=True)
 class BoardState:
-    """One view of the board.  ``today`` and ``unclaimed`` are switches; without ``sort`` the most urgent come first.
+    """One view of the board.  The :data:`SWITCHES` are on or off; without ``sort`` the most urgent come first.
 
     ``page`` 0 stands for everything (export).
     """
@@ -24,7 +27,9 @@ class BoardState:
     procedure: str = ""
     light: str = ""
     today: bool = False
+    week: bool = False
     unclaimed: bool = False
+    paused_long: bool = False
     sort: str = ""
     page: int = 1
 
@@ -34,16 +39,26 @@ class BoardState:
         sort, page = args.get("sort", ""), args.get("page", "1")
         return cls(
             light=args.get("light") if args.get("light") in LIGHTS else "",
-            today=args.get("today") == "1",
-            unclaimed=args.get("unclaimed") == "1",
             sort=sort if sort.removeprefix("-") in SORTS else "",
             page=max(1, int(page)) if page.isdecimal() and len(page) < 7 else 1,
+            **{name: args.get(name) == "1" for name in SWITCHES},
             **{name: args.get(name, "").strip()[:200] for name in TEXTS},
         )
 
     @property
     def filtered(self) -> bool:
-        return any((self.section, self.county, self.procedure, self.light, self.today, self.unclaimed))
+        return bool(self.light) or any(getattr(self, name) for name in (*TEXTS, *SWITCHES))
+
+    def query(self, **changes: Any) -> dict[str, str]:
+        """The address parameters of this view with ``changes``; what is off or empty is left out, and the first page too."""
+        values = {name: getattr(self, name) for name in (*TEXTS, "light", *SWITCHES, "sort", "page")} | {"page": 1} | changes
+        plain = {name: "1" if value is True else str(value) for name, value in values.items() if value}
+        return {name: value for name, value in plain.items() if (name, value) != ("page", "1")}
+
+    def narrowed(self, **changes: Any) -> dict[str, str]:
+        """The same with nothing but section, county and procedure kept: what the counts on top lead to."""
+        kept = {name: getattr(self, name) for name in TEXTS if getattr(self, name)}
+        return kept | {name: "1" if value is True else str(value) for name, value in changes.items() if value}
 
     def everything(self) -> BoardState:
         """The same view without pages."""

@@ -20,8 +20,10 @@ from web.inbox.excel import workbook
 from web.lights import BY_RANK, LIGHTS
 from web.people import requires
 from web.supervision import blueprint, queries, words
-from web.supervision.state import PAGE_SIZE, BoardState
+from web.supervision.state import PAGE_SIZE, SWITCHES, BoardState
 
+ACTS: dict[str, Words] = {"urge": T("Urge"), "order": T("Supervision order"), "reassign": T("Reassign")}
+"""What can be done to the cases chosen on the board."""
 BOARD_LIGHTS = ("red", "yellow", "green", "hollow", "grey", "none")
 COUNTED = ("red", "yellow")
 """The lights whose numbers are announced when they change."""
@@ -61,7 +63,32 @@ def helpers() -> dict[str, Any]:
         "directory": directory,
         "plain": words.plain,
         "may_urge": may_urge,
+        "may_push": may_push(),
     }
+
+
+def may_push() -> bool:
+    """Whether this person may choose cases and act on them; the audit only looks on."""
+    return g.person.may("urge")
+
+
+PAGES: dict[str, Words] = {"supervision.index": T("Board"), "supervision.orders": T("Supervision orders")}
+"""The pages of the room, in the order of its tabs; the modules of the room add theirs."""
+
+
+@blueprint.app_context_processor
+def pages_of_the_room() -> dict[str, Any]:
+    return {"room_pages": lambda: [(name, word) for name, word in PAGES.items() if name == "supervision.orders" or g.person.may("supervise")]}
+
+
+def dimension_name(name: str, value: str) -> str:
+    """A section by its name, a procedure by its short name, a county as it stands."""
+    if name == "section":
+        return filters.section_name(value)
+    if name == "procedure":
+        found = sheets().get(value)
+        return (found.short or found.name) if found else value
+    return value
 
 
 def board_of(state: BoardState) -> dict[str, Any]:
@@ -74,7 +101,9 @@ def board_of(state: BoardState) -> dict[str, Any]:
     seen = ",".join([f"{code}:{numbers.lights[code]}" for code in COUNTED] + [f"{line.case.key}:{line.case.rank}" for line in lines])
     return {
         "state": state, "lines": lines, "total": total, "pages": max(1, ceil(total / PAGE_SIZE)), "numbers": numbers, "coming": coming,
-        "seen": seen, "lights": [LIGHTS[code] for code in BOARD_LIGHTS], "filter_labels": FILTER_LABELS, **helpers(),
+        "seen": seen, "lights": [LIGHTS[code] for code in BOARD_LIGHTS], "filter_labels": FILTER_LABELS,
+        "switches": SWITCHES, "dimension_name": dimension_name, "acts": ACTS if not URGERS.isdisjoint(g.person.roles) else {name: ACTS[name] for name in ("urge", "reassign")},
+        **helpers(),
     }  # fmt: skip
 
 
@@ -150,9 +179,10 @@ def ledger(case_key: int):
     with engine().reading() as conn:
         case = access_case(conn, case_key, g.person.login, security.address())
         clocks, firings, urges = queries.ledger(conn, case_key, now)
+        orders = queries.orders_of(conn, case_key)
     say_with = helpers()
     read = [(row, words.read(row, say_with["ladder_of"](row.ladder_id), calendar, now)) for row in clocks]
-    return render_template("supervision/ledger.html", case=case, clocks=read, firings=firings, urges=urges, **say_with)
+    return render_template("supervision/ledger.html", case=case, clocks=read, firings=firings, urges=urges, orders=orders, may_order=not URGERS.isdisjoint(g.person.roles), **say_with)
 
 
 @blueprint.get("/supervision/export.xlsx")
@@ -171,7 +201,7 @@ def export():
     rows = [_sheet_line(line, say_with, now) for line in lines]
     if total > len(lines):
         rows.append([_("%(total)d in all; the first %(shown)d are listed.", total=total, shown=len(lines))])
-    return _spreadsheet(_("Supervision"), heads, rows)
+    return spreadsheet(_("Supervision"), heads, rows)
 
 
 def _sheet_line(line: queries.Line, say_with: dict[str, Any], now: datetime) -> list[Any]:
@@ -195,7 +225,8 @@ def _sheet_line(line: queries.Line, say_with: dict[str, Any], now: datetime) -> 
     ]  # fmt: skip
 
 
-def _spreadsheet(title: str, heads: list[str], rows: list[list[Any]]):
+def spreadsheet(title: str, heads: list[str], rows: list[list[Any]]):
+    """A workbook as a download, named after its title and the day."""
     name = f"{title}-{engine().calendar.local(engine().clock()):%Y%m%d}.xlsx"
     return send_file(BytesIO(workbook(title, heads, rows)), mimetype=SPREADSHEET, as_attachment=True, download_name=name)
 
@@ -250,7 +281,7 @@ def register_export():
     ]  # fmt: skip
     if total > len(rows):
         lines.append([_("%(total)d in all; the first %(shown)d are listed.", total=total, shown=len(rows))])
-    return _spreadsheet(f"{_('Register')}-{sheet.short or sheet.name}", heads, lines)
+    return spreadsheet(f"{_('Register')}-{sheet.short or sheet.name}", heads, lines)
 
 
 def register_text(value: Any) -> str:

@@ -37,6 +37,7 @@ ACTION_WORDS: dict[str, Words] = {
     "assessment_deduction": T("deduction in the assessment"),
     "supervision_order": T("supervision order"),
     "withheld": T("withheld: a reason was stated"),
+    "claimed": T("not needed: the task was taken"),
 }
 ESCALATION = T("escalation in the process")
 UNIT_WORDS: dict[str, Words] = {"wd": T("wd"), "h": T("h"), "ch": T("h")}

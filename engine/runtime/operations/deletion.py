@@ -78,12 +78,20 @@ def _rows(root: int) -> list[tuple[Table, Any]]:
     tasks = select(tables.user_task.c.key).where(tables.user_task.c.root_key == root)
     uploads = select(tables.attachment.c.key).where(tables.attachment.c.case_key == root)
     drafts = select(literal("task:") + cast(tables.user_task.c.key, String)).where(tables.user_task.c.root_key == root)
+    orders = select(tables.supervision_order.c.key).where(tables.supervision_order.c.case_key == root)
+    # A digest speaks of several cases; it is kept until the last of them.
+    messages = select(tables.delivery.c.job_key).where(tables.delivery.c.case_key == root, tables.delivery.c.bundle.is_(None))
     return [
         (tables.draft, tables.draft.c.subject.in_(drafts)),
         (tables.task_candidate, tables.task_candidate.c.task_key.in_(tasks)),
         (tables.attachment_content, tables.attachment_content.c.key.in_(uploads)),
         (tables.attachment, tables.attachment.c.case_key == root),
+        (tables.job, tables.job.c.key.in_(messages)),
+        (tables.delivery, tables.delivery.c.case_key == root),
         (tables.notification, tables.notification.c.case_key == root),
+        (tables.supervision_step, tables.supervision_step.c.order_key.in_(orders)),
+        (tables.supervision_order, tables.supervision_order.c.case_key == root),
+        (tables.recalculation_item, tables.recalculation_item.c.case_key == root),
         (tables.rung_firing, tables.rung_firing.c.case_key == root),
         (tables.clock, tables.clock.c.case_key == root),
         (tables.trail, tables.trail.c.case_key == root),
