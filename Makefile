@@ -53,7 +53,7 @@ test: setup-dev assets ## run every test this machine can run, and say what was 
 	@$(PYTHON) -m pytest $(TESTS)
 
 test-deep: setup-dev ## draw many more random processes and killed workers than `make test` does (half an hour)
-	@BANJIE_HYPOTHESIS=deep $(PYTHON) -m pytest tests/runtime/test_random_processes.py tests/runtime/test_killed_workers.py
+	@BANJIE_HYPOTHESIS=deep $(PYTHON) -m pytest tests/runtime/test_random_processes.py tests/runtime/test_killed_workers.py tests/deadlines/test_year.py
 
 bench: setup-dev assets ## measure; figures are printed, nothing is asserted about this machine's speed
 	@$(PYTHON) -m tests.bench

@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
 """Who may import whom; ``web`` reaches ``engine.store`` in its queries only."""
 
 WALL_CLOCK = {
-    "engine/runtime/engine.py": "the clock of real use, which is injected",
+    "engine/runtime/nodeclock.py": "the clock of real use, which is injected",
     "engine/feel/runtime.py": "the default of FEEL outside an engine",
     "web/demo_clock.py": "the real time that the demo clock moves from",
     "web/scheduler.py": "how long ago this node's own thread woke",

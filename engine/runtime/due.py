@@ -1,8 +1,16 @@
 """Due timers: found by a query, claimed by a unique insert, fired exactly once (design.md §1.5); messages that still have to meet
-their receivers."""
+their receivers.
+
+Timers of instances are fired several in a transaction, because after an outage there may be tens of thousands of them and most of
+what one costs is the transaction around it.  When one of them fails, nothing of that transaction stays, and each of its timers is
+fired again in a transaction of its own, so that a failure stops one case only.
+"""
 
 from __future__ import annotations
 
+import heapq
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +18,21 @@ from sqlalchemy import Connection, Select, and_, delete, exists, func, or_, sele
 
 from engine.bpmn.timers import next_due
 from engine.runtime.transaction import Transaction
-from engine.runtime.unit import Stale, Unit
+from engine.runtime.unit import Unit
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
 
 if TYPE_CHECKING:
     from engine.runtime.engine import Engine
 
-BATCH = 200
-"""Due rows read at a time; each is fired in a transaction of its own, so a failure stops one case only."""
+log = logging.getLogger(__name__)
 
+BATCH = 200
+"""Due start timers, or kept messages, read at a time; each is handled in a transaction of its own."""
+LISTED = 1_000
+"""Due timers of instances listed at a time: finding the oldest among very many costs more than firing a few."""
+TOGETHER = 25
+"""Due timers of instances fired in one transaction.  Their instances are locked meanwhile, so it must stay a matter of milliseconds."""
 
 
 def claim(tx: Transaction, kind: str, row_key: int, occurrence: str) -> bool:
@@ -31,86 +44,190 @@ def claim(tx: Transaction, kind: str, row_key: int, occurrence: str) -> bool:
     return tx.execute(statement.on_conflict_do_nothing().returning(tables.firing.c.row_key)).first() is not None
 
 
+def claim_all(tx: Transaction, kind: str, rows: list[tuple[int, str]]) -> bool:
+    """Claim several firings, ``(row_key, occurrence)``, at once; ``False`` when another node has any of them."""
+    statement = DIALECT_INSERTS[tx.conn.dialect.name](tables.firing).values(
+        [{"kind": kind, "row_key": key, "occurrence": occurrence, "fired_at": tx.now, "node": tx.node} for key, occurrence in rows]
+    )
+    claimed = tx.execute(statement.on_conflict_do_nothing().returning(tables.firing.c.row_key)).all()
+    return len(claimed) == len(rows)
+
+
+class _Clash(Exception):
+    """Another node has one of the firings; what was done together is given up."""
+
+
 def run_due_timers(engine: Engine, limit: int | None) -> int:
     """Fire timers due at the engine's clock, oldest first; gives how many were fired.
 
-    A timer that another node is working on is left to it.  A timer that fails is tried once more at the next call, after the
-    others.
+    A timer that another node is working on is left to it.  A timer that fails is audited, and tried once more at the next call.
     """
-    fired, skipped = 0, set()
+    fired, failed = 0, set()
     while limit is None or fired < limit:
-        with engine.reading() as conn:
-            due = _due(conn, engine.clock(), skipped)
-        if not due:
-            return fired
-        for key in due:
-            if limit is not None and fired >= limit:
-                return fired
-            if _fire(engine, key):
-                fired += 1
-            else:
-                skipped.add(key)
+        left = None if limit is None else limit - fired
+        now_fired = _fire_starts(engine, left, failed)
+        if limit is None or fired + now_fired < limit:
+            now_fired += _sweep(engine, None if left is None else left - now_fired, failed)
+        if not now_fired:
+            break
+        fired += now_fired
     return fired
 
 
-def _due(conn: Connection, now: datetime, skipped: set[int]) -> list[int]:
-    timer, instance, definition = tables.timer, tables.instance, tables.definition
+def _fire_starts(engine: Engine, limit: int | None, failed: set[int]) -> int:
+    """Fire due timers of start events, once each."""
+    timer, definition = tables.timer, tables.definition
     statement = (
         select(timer.c.key)
-        .outerjoin(instance, instance.c.key == timer.c.instance_key)
-        .outerjoin(definition, definition.c.key == timer.c.definition_key)
-        # What is held waits: a suspended instance, a suspended definition's start timer.
-        .where(timer.c.due_at <= now, or_(instance.c.key.is_(None), instance.c.state == "ACTIVE"), definition.c.suspended_at.is_(None))
+        .join(definition, definition.c.key == timer.c.definition_key)
+        .where(timer.c.instance_key.is_(None), timer.c.due_at <= engine.clock(), definition.c.suspended_at.is_(None))
         .order_by(timer.c.due_at, timer.c.key)
-        .limit(BATCH + len(skipped))
+        .limit(BATCH if limit is None else min(BATCH, limit))
     )
-    return [key for key in conn.execute(statement).scalars() if key not in skipped]
+    with engine.reading() as conn:
+        keys = conn.execute(statement).scalars().all()
+    return sum(_attempt(engine, key, failed, lambda unit, key=key: _start_in(engine, unit, key)) for key in keys if key not in failed)
 
 
-def _fire(engine: Engine, key: int) -> bool:
+def _sweep(engine: Engine, limit: int | None, failed: set[int]) -> int:
+    """Fire the due timers of instances, once through the queue from its oldest."""
+    fired, after = 0, None
+    while limit is None or fired < limit:
+        listed = _listed(engine, after)
+        for begin in range(0, len(listed), TOGETHER):
+            keys = [key for _, key in listed[begin : begin + TOGETHER] if key not in failed]
+            fired += _fire_slice(engine, keys if limit is None else keys[: limit - fired], failed)
+        if len(listed) < LISTED:
+            break
+        after = listed[-1]
+    return fired
+
+
+def _listed(engine: Engine, after: tuple[datetime, int] | None) -> list[tuple[datetime, int]]:
+    """The next due timers of instances, oldest first.  What is held waits: a suspended instance."""
+    timer, instance = tables.timer, tables.instance
+    statement = (
+        select(timer.c.due_at, timer.c.key)
+        .join(instance, instance.c.key == timer.c.instance_key)
+        .where(timer.c.due_at <= engine.clock(), instance.c.state == "ACTIVE")
+        .order_by(timer.c.due_at, timer.c.key)
+        .limit(LISTED)
+    )
+    if after is not None:
+        # The first condition is what the index can use.
+        statement = statement.where(timer.c.due_at >= after[0], or_(timer.c.due_at > after[0], timer.c.key > after[1]))
+    with engine.reading() as conn:
+        return [(row.due_at, row.key) for row in conn.execute(statement)]
+
+
+def _fire_slice(engine: Engine, keys: list[int], failed: set[int]) -> int:
+    """Fire some timers together; if one of them fails, nothing of that stays and each is fired alone."""
+    if not keys:
+        return 0
     try:
-        return engine.command(lambda unit: _fire_in(engine, unit, key), by=None)
-    except Stale:
+        return engine.command(lambda unit: _fire_together(unit, keys), by=None)
+    except Exception as error:
+        log.info("%d timers could not be fired together (%s: %s); each is fired alone", len(keys), type(error).__name__, error)
+    return sum(_attempt(engine, key, failed, lambda unit, key=key: _fire_alone(unit, key)) for key in keys)
+
+
+def _attempt(engine: Engine, key: int, failed: set[int], work: Callable[[Unit], bool]) -> bool:
+    """Fire one timer in a transaction of its own; whatever is wrong with it must not hold up the others."""
+    try:
+        return engine.command(work, by=None)
+    except Exception as error:
+        log.exception("the timer %s could not be fired", key)
+        failed.add(key)
+        with engine.transaction() as tx:
+            tx.audit("timer.failed", f"timer:{key}", reason=str(error)[:500])
         return False
 
 
-def _fire_in(engine: Engine, unit: Unit, key: int) -> bool:
+def _start_in(engine: Engine, unit: Unit, key: int) -> bool:
     timer, tx = tables.timer, unit.tx
     row = tx.execute(select(timer).where(timer.c.key == key, timer.c.due_at <= tx.now)).mappings().one_or_none()
     if row is None:
         return False
-    if row["instance_key"] is None:
-        engine.catalogue.refresh(tx.conn)
-        definition = engine.catalogue.get(row["definition_key"], conn=tx.conn)
-        if definition.suspended_at is not None:
-            return False
-        if not claim(tx, "timer", key, str(row["occurrence"])):
-            return False
-        _advance(tx, row)
-        unit.start(definition, {}, start_event=row["element_id"])
-        return True
+    engine.catalogue.refresh(tx.conn)
+    definition = engine.catalogue.get(row["definition_key"], conn=tx.conn)
+    if definition.suspended_at is not None or not claim(tx, "timer", key, str(row["occurrence"])):
+        return False
+    _advance(tx, row)
+    unit.start(definition, {}, start_event=row["element_id"])
+    return True
+
+
+def _fire_together(unit: Unit, keys: list[int]) -> int:
+    timer, instance, tx = tables.timer, tables.instance, unit.tx
+    # Locked first; an instance that another node or a person is working on is left to them.
+    statement = (
+        select(instance)
+        .where(instance.c.key.in_(select(timer.c.instance_key).where(timer.c.key.in_(keys))), instance.c.state == "ACTIVE")
+        .with_for_update(skip_locked=True)
+    )
+    instances = {row["key"]: dict(row) for row in tx.execute(statement).mappings()}
+    if not instances:
+        return 0
+    # Asked under the locks: whoever held an instance just before may have fired or cancelled its timer.
+    waiting = select(timer).where(timer.c.key.in_(keys), timer.c.due_at <= tx.now, timer.c.instance_key.in_(list(instances)))
+    rows = tx.execute(waiting).mappings().all()
+    once = [row["key"] for row in rows if _following(row) is None]
+    if once:
+        tx.execute(delete(timer).where(timer.c.key.in_(once)))
+    queue = [(row["due_at"], row["key"], dict(row)) for row in rows]
+    heapq.heapify(queue)
+    claims: list[tuple[int, str]] = []
+    moved: dict[int, dict[str, Any]] = {}
+    fired = 0
+    while queue:
+        row = heapq.heappop(queue)[2]
+        live = unit.adopt(instances[row["instance_key"]])
+        token = live.execution.token(row["token"]) if live.row["state"] == "ACTIVE" else None
+        following = _following(row)
+        if token is not None:
+            claims.append((row["key"], str(row["occurrence"])))
+            fired += unit.fire(live, token, row["element_id"], {}, "timer")
+            unit.settle()
+        if following is not None:
+            moved[row["key"]] = following
+            # A cycle that has been missed for long takes its turn again before what fell due later.
+            if token is not None and queue and following["due_at"] <= tx.now:
+                heapq.heappush(queue, (following["due_at"], row["key"], {**row, **following}))
+    if claims and not claim_all(tx, "timer", claims):
+        raise _Clash("another node has fired one of these timers")
+    for key, values in moved.items():
+        tx.execute(update(timer).where(timer.c.key == key).values(**values))
+    return fired
+
+
+def _fire_alone(unit: Unit, key: int) -> bool:
+    timer, tx = tables.timer, unit.tx
+    row = tx.execute(select(timer).where(timer.c.key == key, timer.c.due_at <= tx.now)).mappings().one_or_none()
+    if row is None:
+        return False
     live = unit.load(row["instance_key"], skip_locked=True)
     if live is None or live.row["state"] != "ACTIVE" or not claim(tx, "timer", key, str(row["occurrence"])):
         return False
-    token = live.execution.token(row["token"])
-    if token is None:
-        tx.execute(delete(timer).where(timer.c.key == key))
-        return False
     _advance(tx, row)
-    return unit.fire(live, token, row["element_id"], {}, "timer")
+    token = live.execution.token(row["token"])
+    return token is not None and unit.fire(live, token, row["element_id"], {}, "timer")
 
 
-def _advance(tx: Transaction, row: Any) -> None:
+def _following(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a cycle's row says after this firing; ``None`` when it was the last."""
+    if not row["every"] or row["repeats"] == 0:
+        return None
+    due_at = next_due(row["every"], row["due_at"])
+    if due_at is None:
+        return None
+    return {"due_at": due_at, "occurrence": row["occurrence"] + 1, "repeats": row["repeats"] - 1 if row["repeats"] > 0 else row["repeats"]}
+
+
+def _advance(tx: Transaction, row: Mapping[str, Any]) -> None:
     """Remove a timer that has fired for the last time; move a cycle to its next instant."""
-    timer = tables.timer
-    following = None
-    if row["every"] and row["repeats"] != 0:
-        following = next_due(row["every"], row["due_at"])
-    if following is None:
-        tx.execute(delete(timer).where(timer.c.key == row["key"]))
-        return
-    left = row["repeats"] - 1 if row["repeats"] > 0 else row["repeats"]
-    tx.execute(update(timer).where(timer.c.key == row["key"]).values(due_at=following, occurrence=row["occurrence"] + 1, repeats=left))
+    timer, following = tables.timer, _following(row)
+    this = timer.c.key == row["key"]
+    tx.execute(delete(timer).where(this) if following is None else update(timer).where(this).values(**following))
 
 
 def deliver_kept_messages(engine: Engine, limit: int | None) -> int:

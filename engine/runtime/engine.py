@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
@@ -17,10 +17,12 @@ from engine.bpmn.timers import MODEL_FUNCTIONS
 from engine.bpmn.variables import plain
 from engine.deadlines.calendar import WorkCalendar
 from engine.errors import Conflict, NotFound
-from engine.runtime import deploy, due, instances, jobs, messages, tasks
+from engine.runtime import deploy, due, instances, jobs, messages, nodeclock, tasks
 from engine.runtime.catalogue import Catalogue, Definition
 from engine.runtime.desk import Desk
+from engine.runtime.nodeclock import utc_now
 from engine.runtime.operations.face import Operations
+from engine.runtime.settings import DeskSettings
 from engine.runtime.transaction import Transaction
 from engine.runtime.types import Activity, Deployment, Instance, Job, UserTask
 from engine.runtime.unit import Stale, Unit
@@ -33,17 +35,12 @@ ATTEMPTS = 2
 """A command that met somebody else's change is tried once more, then reported (design.md §1.4)."""
 
 
-def utc_now() -> datetime:
-    """The machine's time, aware UTC: the clock of real use."""
-    return datetime.now(UTC)
-
-
 class Engine(Operations):
     """Deploys models, runs instances of them, and hands out the work.
 
     ``url`` is an SQLAlchemy database URL (``sqlite://`` lives in memory); ``clock`` gives the present as an aware UTC
-    datetime; ``settings`` are the desk's (:class:`engine.runtime.settings.DeskSettings`, a mapping or ``None``); ``node`` names
-    this process in the ledgers.
+    datetime (the machine's own is watched, :mod:`engine.runtime.nodeclock`); ``settings`` are the desk's
+    (:class:`engine.runtime.settings.DeskSettings`, a mapping or ``None``); ``node`` names this process in the ledgers.
 
     Commands raise the errors of :mod:`engine.errors`.  Every command is one transaction.
     """
@@ -52,7 +49,7 @@ class Engine(Operations):
         self, url: str, clock: Callable[[], datetime] = utc_now, *, settings: Any = None, node: str | None = None, pool_size: int = 10
     ) -> None:
         self.database = Database(url, pool_size)
-        self.clock = clock
+        self.clock = nodeclock.watched(clock, DeskSettings.of(settings).clock_tolerance)
         self.node = node or f"{socket.gethostname()}:{os.getpid()}"[:60]
         self.catalogue = Catalogue(self.database)
         self.desk = Desk(self, settings)
@@ -297,6 +294,7 @@ class Engine(Operations):
     def run_due(self, limit: int | None = None) -> int:
         """Run everything due at the clock: timers, kept messages, deadline rungs, then a slice of the batches and of the clean-up;
         gives how many rows were run."""
+        nodeclock.check(self)
         done = due.run_due_timers(self, limit)
         for run in (due.deliver_kept_messages, lambda engine, left: engine.desk.run_due(left), Engine.run_operations):
             left = None if limit is None else limit - done
