@@ -102,6 +102,10 @@ class Desk:
         deliveries.dispatch(self)
         return recalculated + fired
 
+    def run_rungs_before_timers(self, failed: set[int]) -> int:
+        """See :func:`rungs.run_before_timers`."""
+        return rungs.run_before_timers(self, failed)
+
     def next_due(self, conn: Connection) -> datetime | None:
         """When the next rung is due."""
         return rungs.next_due(conn)

@@ -58,16 +58,18 @@ class _Clash(Exception):
 
 
 def run_due_timers(engine: Engine, limit: int | None) -> int:
-    """Fire timers due at the engine's clock, oldest first; gives how many were fired.
+    """Fire timers due at the engine's clock, oldest first, and the deadline rungs of a case that were due before its timers; gives how
+    many were fired.
 
     A timer that another node is working on is left to it.  A timer that fails is audited, and tried once more at the next call.
     """
-    fired, failed = 0, set()
+    fired, failed, stuck = 0, set(), set()
     while limit is None or fired < limit:
         left = None if limit is None else limit - fired
-        now_fired = _fire_starts(engine, left, failed)
+        now_fired = engine.desk.run_rungs_before_timers(stuck)
+        now_fired += _fire_starts(engine, left, failed)
         if limit is None or fired + now_fired < limit:
-            now_fired += _sweep(engine, None if left is None else left - now_fired, failed)
+            now_fired += _sweep(engine, None if left is None else left - now_fired, failed, stuck)
         if not now_fired:
             break
         fired += now_fired
@@ -89,11 +91,11 @@ def _fire_starts(engine: Engine, limit: int | None, failed: set[int]) -> int:
     return sum(_attempt(engine, key, failed, lambda unit, key=key: _start_in(engine, unit, key)) for key in keys if key not in failed)
 
 
-def _sweep(engine: Engine, limit: int | None, failed: set[int]) -> int:
+def _sweep(engine: Engine, limit: int | None, failed: set[int], stuck: set[int]) -> int:
     """Fire the due timers of instances, once through the queue from its oldest."""
     fired, after = 0, None
     while limit is None or fired < limit:
-        listed = _listed(engine, after)
+        listed = _listed(engine, after, stuck)
         for begin in range(0, len(listed), TOGETHER):
             keys = [key for _, key in listed[begin : begin + TOGETHER] if key not in failed]
             fired += _fire_slice(engine, keys if limit is None else keys[: limit - fired], failed)
@@ -103,13 +105,22 @@ def _sweep(engine: Engine, limit: int | None, failed: set[int]) -> int:
     return fired
 
 
-def _listed(engine: Engine, after: tuple[datetime, int] | None) -> list[tuple[datetime, int]]:
-    """The next due timers of instances, oldest first.  What is held waits: a suspended instance."""
-    timer, instance = tables.timer, tables.instance
+def _listed(engine: Engine, after: tuple[datetime, int] | None, stuck: set[int]) -> list[tuple[datetime, int]]:
+    """The next due timers of instances, oldest first.
+
+    What is held waits: a suspended instance; and a timer before which a rung of its case is due, unless that clock is ``stuck``.
+    """
+    timer, instance, clock = tables.timer, tables.instance, tables.clock
+    preceded = exists().where(
+        clock.c.case_key == instance.c.root_key,
+        clock.c.state == "RUNNING",
+        clock.c.next_rung_at < timer.c.due_at,
+        clock.c.key.not_in(stuck),
+    )
     statement = (
         select(timer.c.due_at, timer.c.key)
         .join(instance, instance.c.key == timer.c.instance_key)
-        .where(timer.c.due_at <= engine.clock(), instance.c.state == "ACTIVE")
+        .where(timer.c.due_at <= engine.clock(), instance.c.state == "ACTIVE", ~preceded)
         .order_by(timer.c.due_at, timer.c.key)
         .limit(LISTED)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select, update
@@ -36,6 +36,8 @@ _REASONS = ("explain", "extend")
 """Trail actions that state a reason for being late; they withhold rungs with ``unless: reason_stated``."""
 BATCH = 500
 """Due clocks read at a time."""
+INSTANT = timedelta(microseconds=1)
+"""The smallest step of the clock in the tables."""
 _ORDERED = {"mail": ("mail",), "sms": ("sms",), "all": tuple(CHANNELS)}
 """Channel of a rung → the ways out of the house that it orders; what else goes out is the choice of each person."""
 
@@ -57,16 +59,48 @@ def run_due(desk: Desk, limit: int | None = None) -> int:
         if not keys:
             break
         for key in keys if limit is None else keys[: limit - fired]:
-            try:
-                now_fired = desk.engine.command(lambda unit, key=key: _fire(desk, unit, key), by=None)
-            except Exception as error:  # one case must not hold up the others, whatever is wrong with it
-                log.exception("the rungs of clock %s could not be fired", key)
-                with desk.engine.transaction() as tx:
-                    tx.audit("rung.failed", f"clock:{key}", reason=str(error)[:500])
-                now_fired = 0
-            fired += now_fired
-            if not now_fired:
-                failed.add(key)
+            fired += _attempt(desk, key, None, failed)
+    return fired
+
+
+def run_before_timers(desk: Desk, failed: set[int]) -> int:
+    """Fire the rungs that were due before the first due timer of their case; returns how many.
+
+    A timer may close the case and stop its clocks.  After an outage both are late, and what was due before the timer must have
+    fired by then, as it would have in ordinary running: no rung is lost.  ``failed`` takes the clocks that could not be handled.
+    """
+    timer, instance, clock = tables.timer, tables.instance, tables.clock
+    first = (
+        select(instance.c.root_key, func.min(timer.c.due_at).label("until"))
+        .join(instance, instance.c.key == timer.c.instance_key)
+        .where(timer.c.due_at <= desk.engine.clock(), instance.c.state == "ACTIVE")
+        .group_by(instance.c.root_key)
+        .subquery()
+    )
+    statement = (
+        select(clock.c.key, first.c.until)
+        .join(first, first.c.root_key == clock.c.case_key)
+        .where(clock.c.state == RUNNING, clock.c.next_rung_at < first.c.until)
+        .order_by(clock.c.next_rung_at, clock.c.key)
+        .limit(BATCH + len(failed))
+    )
+    with desk.engine.reading() as conn:
+        rows = conn.execute(statement).all()
+    # At the very same instant the timer goes first, as it does in ordinary running.
+    return sum(_attempt(desk, row.key, row.until - INSTANT, failed) for row in rows if row.key not in failed)
+
+
+def _attempt(desk: Desk, key: int, until: datetime | None, failed: set[int]) -> int:
+    """Fire one clock's rungs that are due (and were ``until`` then); one that fails is audited and must not hold up the others."""
+    try:
+        fired = desk.engine.command(lambda unit: _fire(desk, unit, key, until), by=None)
+    except Exception as error:  # whatever is wrong with it
+        log.exception("the rungs of clock %s could not be fired", key)
+        with desk.engine.transaction() as tx:
+            tx.audit("rung.failed", f"clock:{key}", reason=str(error)[:500])
+        fired = 0
+    if not fired:
+        failed.add(key)
     return fired
 
 
@@ -116,8 +150,9 @@ def _climb(desk: Desk, unit: Any, clock_key: int, before: Mapping[str, Ladder]) 
     return 1
 
 
-def _fire(desk: Desk, unit: Any, clock_key: int) -> int:
+def _fire(desk: Desk, unit: Any, clock_key: int, until: datetime | None) -> int:
     tx, clock = unit.tx, tables.clock.c
+    until = tx.now if until is None else min(until, tx.now)
     # Commands lock the instance before its clocks; a firing that may move the instance must do the same, or the two could wait
     # for each other.
     place = tx.execute(select(clock.instance_key, clock.ladder_id).where(clock.key == clock_key)).one()
@@ -125,12 +160,12 @@ def _fire(desk: Desk, unit: Any, clock_key: int) -> int:
     if ladder is not None and any(rung.escalation_codes for rung in ladder.rungs) and unit.load(place.instance_key, skip_locked=True) is None:
         return 0
     # Only who holds the row works on it; the state is asked again because it may have changed since it was listed.
-    chosen = select(tables.clock).where(clock.key == clock_key, clock.state == RUNNING, clock.next_rung_at <= tx.now)
+    chosen = select(tables.clock).where(clock.key == clock_key, clock.state == RUNNING, clock.next_rung_at <= until)
     row = tx.execute(chosen.with_for_update(skip_locked=True)).mappings().one_or_none()
     if row is None:
         return 0
     firing = _Firing(desk, tx, ClockState.of_row(row))
-    fired = firing.run()
+    fired = firing.run(until)
     for code in firing.escalations:
         _escalate(unit, row, code)
     return fired
@@ -164,8 +199,8 @@ class _Firing:
         self.notices = Notices(tx.now, None)
         self.escalations: list[str] = []
 
-    def run(self) -> int:
-        """Fire what is due, in order; returns how many rungs this node fired."""
+    def run(self, until: datetime) -> int:
+        """Fire what was due ``until`` then, in order; returns how many rungs this node fired."""
         tx, state = self.tx, self.state
         case_key = state.row["case_key"]
         self.case = tx.execute(select(tables.case_file).where(tables.case_file.c.key == case_key)).one_or_none()
@@ -174,7 +209,7 @@ class _Firing:
         state.protect(self.calendar)
         level = state.row["level"]
         for rung, planned in rung_times(state.clock, self.ladder, self.calendar) if self.ladder else ():
-            if planned > tx.now:
+            if planned > until:
                 break
             if rung.id in state.fired:
                 continue

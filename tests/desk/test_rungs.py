@@ -52,6 +52,29 @@ def test_after_an_outage_all_missed_rungs_fire_in_order_and_are_marked_late(engi
     assert [person["login"] for person in ledger[4]["recipients"]] == ["du"]
 
 
+def test_after_an_outage_the_rungs_before_a_timer_fire_before_it_ends_their_limit(engine, case, clock, rows):
+    # The step is deemed accepted when its limit has passed; the rungs before that day would otherwise never fire.
+    clock.office("2026-12-09 09:00")
+    engine.run_due()
+    assert "silent_accept" in {activity.element_id for activity in engine.activities(case.key)}
+    assert [row["rung"] for row in fired(rows, case, "lic.accept")] == ["half", "yellow"]
+    (stopped,) = rows(tables.clock, case_key=case.key, rule_id="lic.accept")
+    assert stopped["state"] == "STOPPED"
+
+
+def test_a_rung_that_cannot_be_fired_does_not_hold_up_the_timer_after_it(engine, case, clock, rows, monkeypatch):
+    from engine.runtime import rungs
+
+    def broken(*_args):
+        raise RuntimeError("no directory")
+
+    monkeypatch.setattr(rungs._Firing, "run", broken)
+    clock.office("2026-12-09 09:00")
+    engine.run_due()
+    assert "silent_accept" in {activity.element_id for activity in engine.activities(case.key)}
+    assert "rung.failed" in {row["action"] for row in rows(tables.audit)}
+
+
 def test_a_rung_that_another_node_claimed_is_not_fired_again(engine, in_handling, clock, rows):
     (row,) = rows(tables.clock, rule_id="lic.handle")
     now = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
