@@ -43,6 +43,8 @@ def live(page: Page) -> None:
     """Let the board ask now, as it does when the window is looked at again, and wait for the answer."""
     with page.expect_response(re.compile("/supervision/board")):
         page.dispatch_event("[data-poll][hx-target='#board']", "awake")
+    # The answer has come; the page still has to put it in its place.
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
 
 
 def test_a_supervisor_sees_the_light_turn_yellow_then_red_and_urges(by_requests, in_browser, desk: Desk, onlooker):

@@ -51,11 +51,11 @@ def history(engine: Engine) -> Callable[..., list[tuple[str, str]]]:
 
 
 class Counter:
-    """The SQL statements and commits of a block."""
+    """The SQL statements and commits of a block; ``written`` counts the commits of transactions that wrote something."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
-        self.commits = 0
+        self.commits = self.written = 0
 
 
 @contextmanager
@@ -66,9 +66,12 @@ def counted(engine: Engine) -> Iterator[Counter]:
     def execute(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         if not statement.startswith("BEGIN"):
             counter.statements.append(statement)
+            if not statement.lstrip().startswith(("SELECT", "PRAGMA")):
+                conn.info["wrote"] = True
 
     def commit(conn: Any) -> None:
         counter.commits += 1
+        counter.written += conn.info.pop("wrote", False)
 
     event.listen(engine.database.sa, "before_cursor_execute", execute)
     event.listen(engine.database.sa, "commit", commit)

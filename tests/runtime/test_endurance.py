@@ -103,13 +103,10 @@ def test_every_command_commits_once(engine, deploy, counting, clock, command):
             engine.publish_message("stop")
         else:
             clock.advance(timedelta(hours=1))
-            with counted(engine) as reading:
-                engine.run_due(limit=1)
-            writes = [text for text in reading.statements if not text.lstrip().startswith("SELECT")]
-            assert writes
-            # Looking for what is due is a transaction of its own, which only reads.
-            sql.commits = reading.commits - 1
-    assert sql.commits == 1
+            # Looking for what is due happens in transactions of its own, which only read.
+            engine.run_due(limit=1)
+    assert sql.written == 1
+    assert command == "due" or sql.commits == 1
 
 
 # --- a new engine after every step -------------------------------------------------------------------------------------------------
