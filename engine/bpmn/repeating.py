@@ -32,7 +32,7 @@ class Body(Activity):
         self.element_type = inner.element_type
 
     def item_completed(self, body: Token, token: Token) -> None:
-        """One run of the inner activity is done; its outputs are mapped."""
+        """One run of the inner activity is done; its outputs are mapped.  Each kind of body says what comes next."""
         raise NotImplementedError
 
     def _close_item(self, body: Token, token: Token) -> None:
