@@ -11,9 +11,9 @@ from flask import g
 
 from engine.errors import NotPermitted
 from engine.runtime.access import MONITORS, OPERATORS
-from engine.runtime.recalculation import DECIDERS as DATE_DECIDERS
-from engine.runtime.rule_changes import DECIDERS
-from engine.runtime.rulebook import EDITORS
+from engine.runtime.limits.recalculation import DECIDERS as DATE_DECIDERS
+from engine.runtime.limits.rule_changes import DECIDERS
+from engine.runtime.limits.rulebook import EDITORS
 from engine.words import T
 
 PERMISSIONS: dict[str, frozenset[str]] = {

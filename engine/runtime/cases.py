@@ -16,7 +16,6 @@ from engine.bpmn.variables import plain
 from engine.deadlines import Rule
 from engine.errors import EngineError, ValidationFailed
 from engine.organisation import excluded_by
-from engine.runtime import clocks
 from engine.runtime.book import DEFAULT_LADDER
 from engine.runtime.casestate import (
     CaseState,
@@ -30,10 +29,11 @@ from engine.runtime.casestate import (
     text_of,
     trail_row,
 )
-from engine.runtime.clocks import ClockState
 from engine.runtime.labels import URGENCIES, labelled
+from engine.runtime.limits import clocks
+from engine.runtime.limits.clocks import ClockState
 from engine.runtime.moments import instant, moment
-from engine.runtime.notices import Notices
+from engine.runtime.telling.notices import Notices
 from engine.store import tables
 from engine.words import T, Words
 

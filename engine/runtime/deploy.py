@@ -26,7 +26,7 @@ from engine.deadlines.rules import load_rules
 from engine.dmn import imported_files, read_together
 from engine.errors import Conflict, DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form
-from engine.runtime import rungs
+from engine.runtime.limits import rungs
 from engine.runtime.live import MAX_LABEL, names
 from engine.runtime.sheets import parse_sheet, unresolved
 from engine.runtime.types import DeployedDefinition, Deployment

@@ -21,19 +21,21 @@ from engine.deadlines import WorkCalendar
 from engine.deadlines.calendar import OFFICE_ZONE
 from engine.errors import NotFound, NotPermitted, ValidationFailed
 from engine.organisation import Person
-from engine.runtime import attachments, calendar_alarm, deliveries, drafts, filing, handling, notices, recalculation, rungs, worktime
+from engine.runtime import attachments, drafts, filing, handling
 from engine.runtime.access import Access, AccessRefused, Reveal, serve
 from engine.runtime.attachments import Download
 from engine.runtime.book import Book
 from engine.runtime.caches import Kept
 from engine.runtime.cases import Observation
 from engine.runtime.casestate import Note
-from engine.runtime.digest import send_digest
 from engine.runtime.functions import HostFunctions
 from engine.runtime.labels import Labels
+from engine.runtime.limits import calendar_alarm, recalculation, rungs, worktime
 from engine.runtime.people import People
 from engine.runtime.settings import DeskSettings
 from engine.runtime.sheets import Sheet
+from engine.runtime.telling import deliveries, notices
+from engine.runtime.telling.digest import send_digest
 from engine.runtime.types import Instance
 from engine.words import T
 

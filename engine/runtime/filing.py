@@ -13,13 +13,14 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.organisation import excluded_by
-from engine.runtime import attachments, clocks, numbering
+from engine.runtime import attachments, numbering
 from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
 from engine.runtime.casestate import Note, carry_due_dates, people_of, received_text, trail_row
-from engine.runtime.clocks import ClockState
+from engine.runtime.limits import clocks
+from engine.runtime.limits.clocks import ClockState
 from engine.runtime.moments import instant
-from engine.runtime.notices import Notices
 from engine.runtime.outcomes import refuse
+from engine.runtime.telling.notices import Notices
 from engine.runtime.types import Instance
 from engine.store import tables
 from engine.store.types import new_key

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
 from engine.bpmn.variables import visible
 from engine.errors import Conflict, InvalidState, NotFound, ValidationFailed
-from engine.runtime import deliveries
+from engine.runtime.telling import deliveries
 from engine.runtime.types import Job
 from engine.runtime.unit import Stale, Unit, checked_variables
 from engine.store import tables

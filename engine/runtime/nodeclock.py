@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, DateTime, func, select, text
 
-from engine.runtime.notices import alarm
+from engine.runtime.telling.notices import alarm
 from engine.store import tables
 from engine.words import T, Words
 

@@ -74,7 +74,7 @@ class Mailer:
         return {name: {"messageId": message["Message-ID"], "refused": refused}}
 
     def notify(self, job: JobContext) -> None:
-        """A notice of the desk (:mod:`engine.runtime.deliveries`): ``logins``, ``subject``, ``text``, and the ``idempotency_key`` that all
+        """A notice of the desk (:mod:`engine.runtime.telling.deliveries`): ``logins``, ``subject``, ``text``, and the ``idempotency_key`` that all
         attempts share.  Raises :class:`JobFailed` when nobody of them has an address."""
         logins = [str(login) for login in job.variables.get("logins") or []]
         addresses = [address for login in logins if (address := job.email_of(login)) and ADDRESS.fullmatch(address)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from engine.errors import Conflict, EngineError, ValidationFailed
-from engine.runtime.notices import packed
+from engine.runtime.telling.notices import packed
 from engine.words import T
 from engine.workers.registry import Worker
 from engine.workers.work import BpmnError, JobContext, JobFailed

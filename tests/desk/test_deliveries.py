@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from engine import Engine
 from engine.errors import InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime import deliveries, preferences
-from engine.runtime.notices import Notices
-from engine.runtime.preferences import Preference
+from engine.runtime.telling import deliveries, preferences
+from engine.runtime.telling.notices import Notices
+from engine.runtime.telling.preferences import Preference
 from engine.store import tables
 from engine.words import T
 from tests.desk import desk_models as models
@@ -400,7 +400,7 @@ def test_every_kind_that_somebody_is_told_of_can_be_chosen_and_has_words_of_its_
     import re
     from pathlib import Path
 
-    from engine.runtime.notice_texts import SUBJECTS
+    from engine.runtime.telling.notice_texts import SUBJECTS
 
     folder = Path(deliveries.__file__).parent
     found = re.findall(r"\b(?:tell|_announce)\((?:[^()]|\([^()]*\))*?, \"([a-z_]+)\", words", "".join(each.read_text("utf-8") for each in folder.glob("*.py")))

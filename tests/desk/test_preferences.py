@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.deadlines.calendar import OFFICE_ZONE, seed_years
-from engine.runtime.preferences import Preference
+from engine.runtime.telling.preferences import Preference
 
 CALENDAR = seed_years()
 

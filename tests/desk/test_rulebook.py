@@ -8,7 +8,7 @@ import pytest
 
 from engine.deadlines.sheettext import rule_rows
 from engine.errors import Conflict, NotPermitted, ValidationFailed
-from engine.runtime import ladder_book, rule_changes, rulebook
+from engine.runtime.limits import ladder_book, rule_changes, rulebook
 from engine.store import tables
 from tests.desk import desk_models as models
 

@@ -63,7 +63,7 @@ def test_after_an_outage_the_rungs_before_a_timer_fire_before_it_ends_their_limi
 
 
 def test_a_rung_that_cannot_be_fired_does_not_hold_up_the_timer_after_it(engine, case, clock, rows, monkeypatch):
-    from engine.runtime import rungs
+    from engine.runtime.limits import rungs
 
     def broken(*_args):
         raise RuntimeError("no directory")

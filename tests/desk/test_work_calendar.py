@@ -13,7 +13,7 @@ from engine.deadlines.arrangement import HOURS, ArrangedDay
 from engine.deadlines.calendar import CLOSED, MAKEUP, WORKDAY
 from engine.deadlines.notices_of_holidays import read_notice
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime import calendar_proposals, recalculation
+from engine.runtime.limits import calendar_proposals, recalculation
 from engine.store import tables
 from tests.deadlines.holiday_notices import IMAGINED_2027
 from tests.desk import desk_models as models

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from engine import Engine
-from engine.runtime.notices import Notices
-from engine.runtime.preferences import KINDS
+from engine.runtime.telling.notices import Notices
+from engine.runtime.telling.preferences import KINDS
 from engine.store import tables
 from engine.words import T
 from tests.desk import desk_models as models

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from engine import Engine
-from engine.runtime import deliveries
-from engine.runtime.notices import Notices
+from engine.runtime.telling import deliveries
+from engine.runtime.telling.notices import Notices
 from engine.store import tables
 from engine.words import T
 from engine.workers import Runner, WorkerSettings, all_workers

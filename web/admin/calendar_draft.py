@@ -13,7 +13,7 @@ from engine.deadlines.arrangement import HOURS, ArrangedDay, Sessions, checked
 from engine.deadlines.calendar import CLOSED, IN_LIEU, MAKEUP, STATUTORY, WEEKEND, WORKDAY
 from engine.deadlines.notices_of_holidays import ERROR, WARNING, Finding, read_notice
 from engine.errors import ValidationFailed
-from engine.runtime.calendar_proposals import CLOSURE, CORRECTION, NOTICE
+from engine.runtime.limits.calendar_proposals import CLOSURE, CORRECTION, NOTICE
 from engine.words import T, Words
 
 BY_HAND: dict[str, Words] = {

@@ -12,7 +12,7 @@ from engine.deadlines.arrangement import HOURS
 from engine.deadlines.calendar import CLOSED, IN_LIEU, MAKEUP, STATUTORY, WEEKEND, WORKDAY, YEAR_STATUS_WORDS
 from engine.deadlines.notices_of_holidays import ERROR, NOTE, WARNING, WEEKDAY_WORDS, to_ics
 from engine.errors import Conflict, EngineError, InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime import calendar_alarm, calendar_proposals, recalculation
+from engine.runtime.limits import calendar_alarm, calendar_proposals, recalculation
 from engine.words import T, Words
 from web import security
 from web.admin import blueprint, calendar_draft, queries

@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from engine.errors import EngineError
-from engine.runtime import deliveries
-from engine.runtime.preferences import CHANNELS, KINDS
+from engine.runtime.telling import deliveries
+from engine.runtime.telling.preferences import CHANNELS, KINDS
 from engine.words import T, Words
 from web import security
 from web.admin import blueprint, delivery_queries

@@ -12,7 +12,7 @@ from flask_babel import ngettext
 
 from engine.errors import Conflict, EngineError
 from engine.runtime.access import access_task
-from engine.runtime.notices import unpacked
+from engine.runtime.telling.notices import unpacked
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say

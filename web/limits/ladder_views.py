@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from engine.deadlines import Ladder
 from engine.deadlines.ladder import ACTIONS, CHANNELS, LIGHTS, RECIPIENTS
 from engine.errors import NotFound, ValidationFailed
-from engine.runtime import ladder_book, rulebook
+from engine.runtime.limits import ladder_book, rulebook
 from web import security
 from web.i18n import say
 from web.limits import blueprint, forms, queries, words

@@ -13,7 +13,7 @@ from engine.deadlines import Rule
 from engine.deadlines.rules import rule_of_row
 from engine.deadlines.sheettext import rule_rows
 from engine.errors import NotFound, ValidationFailed
-from engine.runtime import rule_changes, rulebook
+from engine.runtime.limits import rule_changes, rulebook
 from engine.words import T, Words
 from web import security
 from web.i18n import say

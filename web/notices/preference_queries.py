@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from engine.runtime import preferences
+from engine.runtime.telling import preferences
 
 
 def of(conn: Connection, login: str) -> preferences.Preference:

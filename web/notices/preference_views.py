@@ -7,9 +7,9 @@ from datetime import time
 from flask import current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from engine.runtime import preferences
-from engine.runtime.deliveries import ADDRESSES
-from engine.runtime.preferences import CHANNELS, KINDS, Preference
+from engine.runtime.telling import preferences
+from engine.runtime.telling.deliveries import ADDRESSES
+from engine.runtime.telling.preferences import CHANNELS, KINDS, Preference
 from web import security
 from web.notices import blueprint, preference_queries
 

@@ -7,7 +7,7 @@ from math import ceil
 from flask import current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import ngettext
 
-from engine.runtime.notices import mark_read, unpacked, unpacked_or_none
+from engine.runtime.telling.notices import mark_read, unpacked, unpacked_or_none
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say

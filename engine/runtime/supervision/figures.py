@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from engine.deadlines import WorkCalendar
-from engine.runtime.clocks import STOPPED
+from engine.runtime.limits.clocks import STOPPED
 from engine.store.tables import case_file, clock, trail
 
 MONTHS = 12

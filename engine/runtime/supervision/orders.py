@@ -17,8 +17,8 @@ from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
 from engine.runtime import numbering
 from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
 from engine.runtime.casestate import trail_row
-from engine.runtime.notices import Notices
-from engine.runtime.recipients import Recipients, open_tasks
+from engine.runtime.telling.notices import Notices
+from engine.runtime.telling.recipients import Recipients, open_tasks
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T

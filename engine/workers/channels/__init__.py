@@ -1,6 +1,6 @@
 """The ways out of the house for notifications, besides e-mail: chat robots, a signed webhook, text messages by an implementation of the office.
 
-Each is a worker for the jobs ``notify.CHANNEL`` that :mod:`engine.runtime.deliveries` plans.  Keys come from the environment and stand
+Each is a worker for the jobs ``notify.CHANNEL`` that :mod:`engine.runtime.telling.deliveries` plans.  Keys come from the environment and stand
 neither in the settings, nor in the database, nor in any log or error sentence:
 
 ``BANJIE_WECOM_KEY``         the key of the WeCom robot (the last part of its webhook address)

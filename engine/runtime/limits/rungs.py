@@ -18,11 +18,11 @@ from engine.deadlines import Ladder, Rung, rung_times
 from engine.organisation import Directory
 from engine.runtime.book import DEFAULT_LADDER
 from engine.runtime.casestate import carry_due_dates, trail_row
-from engine.runtime.clocks import RUNNING, ClockState, derived_columns
-from engine.runtime.notices import Notices, alarm
-from engine.runtime.preferences import CHANNELS
-from engine.runtime.recipients import Recipients, Told, open_tasks, rung_role
+from engine.runtime.limits.clocks import RUNNING, ClockState, derived_columns
 from engine.runtime.supervision import orders
+from engine.runtime.telling.notices import Notices, alarm
+from engine.runtime.telling.preferences import CHANNELS
+from engine.runtime.telling.recipients import Recipients, Told, open_tasks, rung_role
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
 from engine.words import T

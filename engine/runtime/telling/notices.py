@@ -1,4 +1,4 @@
-"""Notifications: what a command tells people, in the bell and, by :mod:`engine.runtime.deliveries`, outside the house.
+"""Notifications: what a command tells people, in the bell and, by :mod:`engine.runtime.telling.deliveries`, outside the house.
 
 A row keeps its sentence translatable until somebody reads it.  The bell is always on; for each channel that the office has set up
 a ``delivery`` row is written in the same transaction, so that nothing that was told can be forgotten on its way.

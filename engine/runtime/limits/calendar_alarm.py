@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.deadlines import WorkCalendar
 from engine.deadlines.calendar import OFFICIAL
-from engine.runtime.notices import ALARM, Notices
+from engine.runtime.telling.notices import ALARM, Notices
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
 from engine.words import T

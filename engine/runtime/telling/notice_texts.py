@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.runtime.notices import unpacked
+from engine.runtime.telling.notices import unpacked
 from engine.words import T, Words, translate
 
 MAX_LINES = 50

@@ -1,6 +1,6 @@
 """Bringing every open limit to a changed calendar, in a batch that any node works off and that people can watch.
 
-The approval lists the open clocks with their due instants (:mod:`engine.runtime.calendar_proposals`); :func:`run` works the list off
+The approval lists the open clocks with their due instants (:mod:`engine.runtime.limits.calendar_proposals`); :func:`run` works the list off
 in slices, each one transaction in which its rows are locked, so a clock is done once on however many nodes and a killed one loses
 nothing.  A due instant that would become earlier is held at what people were told until somebody decides (``domain.md`` §4.2 item 4).
 
@@ -22,10 +22,10 @@ from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 from engine.deadlines import WorkCalendar
 from engine.deadlines import clock as deadlines
 from engine.errors import NotFound, NotPermitted, ValidationFailed
-from engine.runtime import clocks, worktime
 from engine.runtime.casestate import carry_due_dates, trail_row
-from engine.runtime.clocks import STOPPED, ClockState
-from engine.runtime.notices import Notices
+from engine.runtime.limits import clocks, worktime
+from engine.runtime.limits.clocks import STOPPED, ClockState
+from engine.runtime.telling.notices import Notices
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
 from engine.words import T, Words

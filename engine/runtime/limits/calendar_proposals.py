@@ -22,9 +22,9 @@ from engine.deadlines.calendar import CLOSED, OFFICIAL
 from engine.deadlines.clock import Clock
 from engine.deadlines.notices_of_holidays import ERROR, Finding
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime import worktime
-from engine.runtime.clocks import STOPPED
-from engine.runtime.notices import Notices, packed, unpacked
+from engine.runtime.limits import worktime
+from engine.runtime.limits.clocks import STOPPED
+from engine.runtime.telling.notices import Notices, packed, unpacked
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T, Words

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from engine.runtime import preferences
-from engine.runtime.notices import Notices
+from engine.runtime.telling import preferences
+from engine.runtime.telling.notices import Notices
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
 from engine.words import T

@@ -21,9 +21,9 @@ from engine.deadlines.counting import Due, due
 from engine.deadlines.rules import MOST, VERIFIED, day_of, refusals_of, rule_of_row
 from engine.deadlines.sheettext import rule_rows, with_rule
 from engine.errors import EngineError, NotFound, NotPermitted, ValidationFailed
-from engine.runtime import clocks
 from engine.runtime.access import AccessRefused
 from engine.runtime.deploy import deploy
+from engine.runtime.limits import clocks
 from engine.store import tables
 from engine.words import T, Words
 

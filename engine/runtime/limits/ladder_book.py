@@ -13,10 +13,10 @@ from engine.deadlines import Ladder, Rung, rung_times
 from engine.deadlines.ladder import order_refusals, refusals_of, rung_of_row
 from engine.deadlines.sheettext import ladder_bodies, with_ladder
 from engine.errors import NotFound, ValidationFailed
-from engine.runtime import clocks
-from engine.runtime.clocks import ClockState
-from engine.runtime.recipients import Missing, Recipients, open_tasks
-from engine.runtime.rulebook import ID_PATTERN, Change, Errors, differences, publish, require_editor, sheet, versions_of
+from engine.runtime.limits import clocks
+from engine.runtime.limits.clocks import ClockState
+from engine.runtime.limits.rulebook import ID_PATTERN, Change, Errors, differences, publish, require_editor, sheet, versions_of
+from engine.runtime.telling.recipients import Missing, Recipients, open_tasks
 from engine.store import tables
 from engine.words import T, Words
 
@@ -100,7 +100,7 @@ def save_ladder(
     """Write a ladder into its sheet and deploy it; returns the new version of the sheet.
 
     Running clocks climb the new ladder from now on: their next rung is worked out anew, and a rung whose moment had passed before it
-    was added does not fire for them.  Raises as :func:`engine.runtime.rulebook.save_rule` does.
+    was added does not fire for them.  Raises as :func:`engine.runtime.limits.rulebook.save_rule` does.
     """
     require_editor(desk, by, f"ladders:{ladder_id}", address)
     current = sheet(desk, "ladders")

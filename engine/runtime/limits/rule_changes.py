@@ -16,12 +16,12 @@ from sqlalchemy import Connection, select
 from engine.deadlines import Rule
 from engine.deadlines.clock import due_of
 from engine.errors import EngineError, NotFound, ValidationFailed
-from engine.runtime import clocks
 from engine.runtime.casestate import carry_due_dates, trail_row
-from engine.runtime.clocks import ClockState
 from engine.runtime.filing import handlers_of
-from engine.runtime.notices import Notices
-from engine.runtime.rulebook import COUNTING, require_editor
+from engine.runtime.limits import clocks
+from engine.runtime.limits.clocks import ClockState
+from engine.runtime.limits.rulebook import COUNTING, require_editor
+from engine.runtime.telling.notices import Notices
 from engine.store import tables
 from engine.words import T
 

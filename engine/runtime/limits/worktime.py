@@ -1,7 +1,7 @@
 """The work calendar in its tables: seeding and reading.
 
-It changes only by a proposal that a second person approves (:mod:`engine.runtime.calendar_proposals`); what a change does to running
-clocks is the matter of :mod:`engine.runtime.recalculation`.
+It changes only by a proposal that a second person approves (:mod:`engine.runtime.limits.calendar_proposals`); what a change does to running
+clocks is the matter of :mod:`engine.runtime.limits.recalculation`.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from engine.errors import InvalidState, NotFound, ValidationFailed
 from engine.organisation import Directory, Person
-from engine.runtime import preferences
 from engine.runtime.access import CHIEFS
-from engine.runtime.notice_texts import Message, Subject, written, written_together
-from engine.runtime.notices import Notices, alarm, packed, unpacked
-from engine.runtime.preferences import CHANNELS, Preference
+from engine.runtime.telling import preferences
+from engine.runtime.telling.notice_texts import Message, Subject, written, written_together
+from engine.runtime.telling.notices import Notices, alarm, packed, unpacked
+from engine.runtime.telling.preferences import CHANNELS, Preference
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T, Words

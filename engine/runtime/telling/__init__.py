@@ -1,0 +1,1 @@
+"""Telling people: who hears of what, by which way, when, and what became of it."""
