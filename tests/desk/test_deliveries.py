@@ -402,8 +402,8 @@ def test_every_kind_that_somebody_is_told_of_can_be_chosen_and_has_words_of_its_
 
     from engine.runtime.telling.notice_texts import SUBJECTS
 
-    folder = Path(deliveries.__file__).parent
-    found = re.findall(r"\b(?:tell|_announce)\((?:[^()]|\([^()]*\))*?, \"([a-z_]+)\", words", "".join(each.read_text("utf-8") for each in folder.glob("*.py")))
+    folder = Path(deliveries.__file__).parents[1]
+    found = re.findall(r"\b(?:tell|_announce)\((?:[^()]|\([^()]*\))*?, \"([a-z_]+)\", words", "".join(each.read_text("utf-8") for each in folder.rglob("*.py")))
     assert {"assigned", "urged", "rung", "digest", "extended"} <= set(found) <= set(preferences.KINDS)
     assert set(preferences.KINDS) == set(SUBJECTS) - {"alarm", "test"}
 
