@@ -161,7 +161,7 @@ def migrate(session: Session) -> None:
 
 @command(main)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--by", default="banjie", show_default=True, help="Who deploys, for the ledger.")
+@click.option("--by", default="system", show_default=True, help="Who deploys, for the ledger.")
 def deploy(session: Session, paths: tuple[Path, ...], by: str) -> None:
     """Deploy the procedures, decisions, forms and rules in PATHS (files or folders), all or nothing."""
     files = model_files(paths)
@@ -273,9 +273,17 @@ def prepare(session: Session) -> None:
 
 
 def make_ready(session: Session, engine: Any) -> None:
-    """Migrate, deploy ``processes/`` and ``forms/`` (what is unchanged stays as it is), load the demonstration."""
+    """Migrate, deploy ``processes/`` and ``forms/`` (what is unchanged or the office's own stays as it is), load the demonstration."""
+    from engine.runtime.delivered import deliver
+
     engine.migrate()
-    engine.deploy(model_files([folder for folder in (Path("processes"), Path("forms")) if folder.is_dir()]), by="banjie")
+    for kept in deliver(engine, model_files([folder for folder in (Path("processes"), Path("forms")) if folder.is_dir()])):
+        sentence = T(
+            "%(file)s was not deployed: “%(name)s” has a version of your own (%(version)d, by %(by)s). Compare them; “banjie deploy %(file)s” "
+            "puts the delivered one in its place.",
+            file=kept.file, name=kept.name, version=kept.version, by=kept.by,
+        )  # fmt: skip
+        click.echo(session.say(sentence))
     if session.settings.demo:
         from engine.runtime import demo as loader
 

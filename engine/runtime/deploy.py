@@ -303,6 +303,16 @@ def deploy(
     return deployment
 
 
+def checksums_of(files: Mapping[str, bytes]) -> dict[str, str]:
+    """File → SHA-256 of what it says, hexadecimal.
+
+    A decision is new too when a model that it imports is: what it imports is part of what it is.
+    """
+    imported = imported_files(files)
+    parts = {name: b"".join((content, *(files[other] for other in imported.get(name, ())))) for name, content in files.items()}
+    return {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
+
+
 def _store(
     engine: Engine,
     files: Mapping[str, bytes],
@@ -314,9 +324,7 @@ def _store(
     based_on: Mapping[tuple[str, str], int],
 ) -> Deployment:
     """Write what is new among ``found`` in one transaction."""
-    # A decision is new too when a model that it imports is: what it imports is part of what it is.
-    parts = {name: b"".join((content, *(files[other] for other in imported_files(files).get(name, ())))) for name, content in files.items()}
-    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
+    checksums = checksums_of(files)
     engine.catalogue.forget()
     with engine.transaction(by=by, address=address) as tx:
         key, now = new_key(), tx.now

@@ -47,6 +47,8 @@ CALENDAR_SECONDS = 60
 """How long a node may count with a calendar that another node has corrected; corrections come once a year."""
 OPERATOR = "system"
 """Whoever runs commands on the server itself; no account may have this name (:meth:`People.save_person`)."""
+DELIVERER = "banjie"
+"""In whose name the program deploys the procedures that come with it; no account may have this name either."""
 NestedTransaction = RuntimeError
 """What the database raises when a second transaction is begun inside one."""
 
@@ -55,7 +57,7 @@ class Desk:
     """The desk of one engine; safe from many threads."""
 
     zone = OFFICE_ZONE
-    OPERATOR = OPERATOR
+    OPERATOR, DELIVERER = OPERATOR, DELIVERER
 
     def __init__(self, engine: Engine, settings: Any = None) -> None:
         self.engine = engine

@@ -172,7 +172,7 @@ class People:
             errors: dict[str, list] = {}
             if not login or login != login.strip().lower() or len(login) > 100 or any(char.isspace() for char in login):
                 errors["login"] = [T("The account name must be lower case and without spaces.")]
-            elif login == self._desk.OPERATOR:
+            elif login in (self._desk.OPERATOR, self._desk.DELIVERER):
                 errors["login"] = [T("This account name is reserved.")]
             if not name.strip():
                 errors["name"] = [T("A name is needed.")]
