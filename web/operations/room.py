@@ -15,9 +15,9 @@ from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.operations import blueprint, instance_queries, words
-from web.operations.spoken import spoken
 from web.operations.values import KINDS
 from web.people import requires
+from web.spoken import spoken
 from web.supervision.views import register_text
 
 TABS: tuple[tuple[str, Words], ...] = (

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from engine.words import T, Words
 from web.admin.audit_views import ACTION_WORDS
+from web.spoken import INSTANCE_STATES
 
 STATE_WORDS: dict[str, Words] = {
     "running": T("all that run"),
-    "ACTIVE": T("running"),
-    "SUSPENDED": T("suspended"),
+    "ACTIVE": INSTANCE_STATES["ACTIVE"],
+    "SUSPENDED": INSTANCE_STATES["SUSPENDED"],
     "ended": T("all that ended"),
-    "COMPLETED": T("completed"),
-    "TERMINATED": T("cancelled"),
+    "COMPLETED": INSTANCE_STATES["COMPLETED"],
+    "TERMINATED": INSTANCE_STATES["TERMINATED"],
 }
 STATE_LIGHTS: dict[str, str] = {"ACTIVE": "green", "SUSPENDED": "grey", "COMPLETED": "blue", "TERMINATED": "hollow"}
 

@@ -12,8 +12,13 @@ from functools import lru_cache
 from babel.messages.pofile import read_po
 from flask_babel import get_locale, gettext
 
+from engine.words import T, Words
 from web.i18n import DEFAULT_LANGUAGE, catalogue_file, say
-from web.operations.words import STATE_WORDS
+
+INSTANCE_STATES: dict[str, Words] = {
+    "ACTIVE": T("running"), "SUSPENDED": T("suspended"), "COMPLETED": T("completed"), "TERMINATED": T("cancelled"),
+}  # fmt: skip
+"""State of an instance, as the engine writes it into its sentences → what it is called."""
 
 PLACE = re.compile(r"%\((\w+)\)[sd]")
 LEAST = 10
@@ -57,8 +62,8 @@ def spoken(text: str | None) -> str:
 def _spoken(language: str, text: str, depth: int) -> str:
     if not text or depth == 0:
         return text
-    if text.isupper() and text in STATE_WORDS:
-        return say(STATE_WORDS[text])
+    if text.isupper() and text in INSTANCE_STATES:
+        return say(INSTANCE_STATES[text])
     translated = gettext(text)
     if translated != text:
         return translated
