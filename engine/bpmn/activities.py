@@ -117,7 +117,8 @@ class SendTask(JobTask):
 
     def execute(self, token: Token) -> bool | None:
         if self.job_type is None and self.definition.kind == "message":
-            send_message(self, self.definition, token)
+            if self.definition.named:
+                send_message(self, self.definition, token)
             return True
         return super().execute(token)
 

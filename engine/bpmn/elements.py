@@ -70,7 +70,7 @@ class EventDefinition:
     """What an event waits for or throws.
 
     ``kind``: none, message, timer, signal, error, escalation, terminate, conditional, link, cancel, compensate or multiple.
-    ``name`` is the message's, signal's or link's name; ``code`` the error or escalation code (``None`` catches all).
+    ``name`` is the message's, signal's or link's name (``None``: the model names none, so nobody can throw or hear it); ``code`` the error or escalation code (``None`` catches all).
     ``timer_type`` is date, duration or cycle.  ``activity`` is the one a compensation is thrown at (``None``: all of the scope).
     """
 
@@ -86,8 +86,13 @@ class EventDefinition:
 
     @property
     def waits(self) -> bool:
-        """Whether catching needs a row in the database: a timer or a subscription."""
-        return self.kind in ("message", "timer", "signal")
+        """Whether catching needs a row in the database: a timer or a subscription.  What bears no name is waited for in vain."""
+        return self.kind == "timer" or self.named
+
+    @property
+    def named(self) -> bool:
+        """Whether it is a message or signal that somebody can throw and hear."""
+        return self.kind in ("message", "signal") and self.name is not None
 
 
 class FlowNode(BpmnSpecMixin):

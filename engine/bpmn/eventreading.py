@@ -51,10 +51,10 @@ class EventReading:
         if kind == "signal":
             if not element.get("signalRef"):
                 # The standard allows it (minOccurs 0); nobody can throw or hear such a signal, which the checks of the flow say.
-                return EventDefinition("signal", name=self.compiled("-"))
+                return EventDefinition("signal")
             signal = self._reference(element, "signalRef", "signal")
             name = None if signal is None else signal.get("name") or signal.get("id")
-            return EventDefinition("signal", name=self.compiled(name or "-"))
+            return EventDefinition("signal", name=self.compiled(name or None))
         if kind in ("error", "escalation"):
             attribute = f"{kind}Ref"
             if not element.get(attribute):
@@ -116,7 +116,7 @@ class EventReading:
             if not reference:
                 label = self.node.get("name") or self.bpmn_id
                 self.problem("bpmn.message", T("“%(label)s” names no message. Choose or create one.", label=label), self.severity)
-            return EventDefinition("message", name=ModelValue("-"))
+            return EventDefinition("message")
         subscription = message.find(f"{tag('extensionElements')}/{zeebe('subscription')}")
         key = None if subscription is None else self.compiled(subscription.get("correlationKey"))
         return EventDefinition("message", name=self.compiled(message.get("name") or message.get("id")), correlation_key=key)

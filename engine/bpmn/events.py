@@ -159,11 +159,11 @@ def throw(event: Event, definition: EventDefinition, token: Token) -> bool | Non
         return None
     if kind == "escalation":
         execution.throw_escalation(token, code, event_variables(event, token))
-    elif kind == "signal":
+    elif kind == "signal" and definition.named:
         execution.throw_signal(str(definition.name.evaluate(view)), event_variables(event, token))
-    elif kind == "message":
+    elif kind == "message" and definition.named:
         send_message(event, definition, token)
-    else:
+    elif kind not in ("signal", "message"):
         raise ElementFailure("UNSUPPORTED_EVENT", T("“%(label)s” throws a kind of event that cannot be thrown.", label=event.label))
     return True if token.alive else None
 
@@ -206,6 +206,7 @@ def begun_behind_gateway(event: FlowNode, execution: Execution, scope: Token) ->
             token = execution.make_token(gateway, scope)
             token._state = TaskState.STARTED
             execution.activated(token)
+            execution.host.flow_passed(flow)
             token.chosen = [other for other in gateway.flows_out if other.target is not event] if gateway.parallel else []
             gateway.hand_over(token)
 

@@ -272,6 +272,9 @@ class EventBasedGateway(FlowNode):
         # The gateway's token must not end the scope before the event's stands in it.
         next_one = execution.make_token(event, scope)
         next_one._state = TaskState.STARTED
+        for flow in event.flows_in:
+            if flow.source is self:
+                execution.host.flow_passed(flow)
         token.chosen = []
         token.complete()
         execution.activated(next_one)

@@ -65,7 +65,7 @@ class Throwing:
                 continue
             for event in self.listening(owner):
                 for index, definition in enumerate(event.definitions):
-                    if owner.alive and owner.armed and definition.kind == "signal" and definition.name.evaluate(self.view(owner)) == name:
+                    if owner.alive and owner.armed and definition.kind == "signal" and definition.named and definition.name.evaluate(self.view(owner)) == name:
                         self.trigger(owner, event, variables, index)
         self.host.send_signal(name, dict(variables))
 
@@ -113,12 +113,14 @@ class Throwing:
             for caught in event.definitions:
                 if caught.kind != definition.kind:
                     continue
-                if caught.name is not None and str(caught.name.evaluate(view)) != name:
+                if caught.kind in ("signal", "message") and not (caught.named and str(caught.name.evaluate(view)) == name):
                     continue
                 if caught.kind in ("error", "escalation") and self.code_of(caught, body) not in (None, code):
                     continue
                 event.fire(self, body, {}, spare_host=True)
                 heard = True
+        if definition.kind in ("signal", "message") and not definition.named:
+            return
         if definition.kind == "signal":
             self.throw_signal(name, {}, besides=body)
         elif definition.kind == "message":

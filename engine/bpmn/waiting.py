@@ -43,7 +43,7 @@ class Waiting:
     def _open_row(self, owner: Token, event: FlowNode, reference: str, definition: EventDefinition) -> None:
         view = self.view(owner)
         if definition.kind == "timer":
-            self.host.open_timer(owner, event, reference, definition, definition.timer.evaluate(view))
+            self.host.open_timer(owner, event, reference, definition, view)
             return
         name = definition.name.evaluate(view)
         correlation_key = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.deadlines.amounts import UNITS, amount_words
+from engine.deadlines.arithmetic import explain
 from engine.deadlines.calendar import KINDS, OfficeHours, WorkCalendar, Year, official_year, provisional_year, seed_years
 from engine.deadlines.clock import (
     ESTIMATED,
@@ -13,7 +14,6 @@ from engine.deadlines.clock import (
     Pause,
     date_words,
     derive,
-    explain,
     extend,
     pause,
     resume,

@@ -7,6 +7,7 @@ the clock started: a later edit of the table changes new clocks, not running one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
@@ -15,9 +16,12 @@ from typing import Any
 from engine.deadlines import counting
 from engine.deadlines.amounts import HOUR_UNITS, WORKING_DAYS, amount_words, checked
 from engine.deadlines.calendar import WorkCalendar
+from engine.deadlines.pauses import PAUSE_KINDS
 from engine.deadlines.rules import Rule
 from engine.errors import EngineError, InvalidState, ValidationFailed
 from engine.words import T, Words
+
+_PAUSE_NOTES = ("kind", "document", "attachment", "by", "until")
 
 GREEN, YELLOW, RED, GREY, BLUE = "green", "yellow", "red", "grey", "blue"
 LIGHT_WORDS: dict[str, Words] = {
@@ -33,14 +37,32 @@ ESTIMATED: Words = T("Estimated")
 # Yellow begins when no more than this is left (domain.md §1.15: "remaining ≤ max(1 wd, 20 %)").
 WARN_WORKDAYS, WARN_SHARE = 1, Decimal("0.2")
 
+UNTIL_RESUMED = "resume"
+"""Value of :attr:`Pause.until` for a pause that only an explicit resumption ends."""
+
 
 @dataclass(frozen=True)
 class Pause:
-    """A pause from ``start`` to ``end`` (``None``: still open), as aware UTC instants or as days."""
+    """A pause from ``start`` to ``end`` (``None``: still open), as aware UTC instants or as days.
+
+    ``kind`` is one of :data:`engine.deadlines.pauses.PAUSE_KINDS` or empty; ``document`` the number of the paper that allows it,
+    ``attachment`` the key of its copy; ``by`` the login of the person who decided, empty when the procedure pauses by itself.
+    ``until`` is :data:`UNTIL_RESUMED` when the pause outlives the step that began it.
+    """
 
     start: datetime | date
     end: datetime | date | None = None
     reason: str = ""
+    kind: str = ""
+    document: str = ""
+    attachment: int | None = None
+    by: str = ""
+    until: str = ""
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """What makes two pauses the same: their kind, without one their reason."""
+        return (self.kind, "") if self.kind else ("", self.reason)
 
 
 @dataclass(frozen=True)
@@ -106,7 +128,7 @@ class Clock:
         return {
             "rule": self.rule.to_dict(),
             "started_at": _written(self.started_at),
-            "pauses": [{"start": _written(each.start), "end": _written(each.end), "reason": each.reason} for each in self.pauses],
+            "pauses": [_pause_to_dict(each) for each in self.pauses],
             "extensions": [
                 {
                     "amount": str(each.amount) if isinstance(each.amount, Decimal) else each.amount,
@@ -126,7 +148,7 @@ class Clock:
         return cls(
             rule=Rule.from_dict(stored["rule"]),
             started_at=_read(stored["started_at"]),
-            pauses=tuple(Pause(_read(each["start"]), _read(each["end"]), each["reason"]) for each in stored["pauses"]),
+            pauses=tuple(Pause(_read(each["start"]), _read(each["end"]), **_pause_notes(each)) for each in stored["pauses"]),
             extensions=tuple(
                 Extension(checked_amount(each["amount"], each["unit"]), each["unit"], each["reason"], each["by"], _read(each["at"]))
                 for each in stored["extensions"]
@@ -166,17 +188,33 @@ def start(rule: Rule, at: datetime | date) -> Clock:
     return Clock(rule, _utc(at) if isinstance(at, datetime) else at)
 
 
-def pause(clock: Clock, at: datetime, reason: str = "") -> Clock:
-    """Stop counting from the day of ``at``.  Pauses for different reasons may overlap; they count once.
+def pause(
+    clock: Clock,
+    at: datetime,
+    reason: str = "",
+    *,
+    kind: str = "",
+    document: str = "",
+    attachment: int | None = None,
+    by: str = "",
+    until: str = "",
+) -> Clock:
+    """Stop counting from the day of ``at``.  Pauses of different kinds, or for different reasons, may overlap; they count once.
 
-    :class:`InvalidState` when the clock has ended, when its rule does not pause, or when it is already paused for that reason.
+    What a person pauses (``by``) is told apart from what the procedure pauses, so that neither ends the other's; but a person is not
+    let pause what stands still for that kind already.  :class:`InvalidState` when the clock has ended, when its rule does not pause, or
+    when it is already paused for that kind or reason; :class:`ValidationFailed` for an unknown kind.
     """
     _running(clock)
+    if kind and kind not in PAUSE_KINDS:
+        words = T("There is no kind of pause “%(kind)s”. Known are: %(known)s.", kind=kind, known=", ".join(PAUSE_KINDS))
+        raise ValidationFailed(words, errors={"kind": [words]})
     if not clock.rule.pauses:
         raise InvalidState("The limit “%(label)s” cannot be paused.", label=clock.rule.label)
-    if any(each.end is None and each.reason == reason for each in clock.pauses):
+    made = Pause(_utc(at), None, reason, kind, document, attachment, by, until)
+    if any(each.end is None and each.mark == made.mark and (by or not each.by) for each in clock.pauses):
         raise InvalidState("The limit “%(label)s” is already paused for this reason.", label=clock.rule.label)
-    return replace(clock, pauses=(*clock.pauses, Pause(_utc(at), None, reason)))
+    return replace(clock, pauses=(*clock.pauses, made))
 
 
 def resume(clock: Clock, at: datetime, reason: str | None = None) -> Clock:
@@ -184,14 +222,30 @@ def resume(clock: Clock, at: datetime, reason: str | None = None) -> Clock:
 
     :class:`InvalidState` when there is no such pause or ``at`` lies before it began.
     """
+    return end_pauses(clock, at, lambda each: reason in (None, each.reason))
+
+
+def end_pauses(clock: Clock, at: datetime, which: Callable[[Pause], bool]) -> Clock:
+    """End the open pauses that ``which`` names; raises what :func:`resume` raises."""
     _running(clock)
     at = _utc(at)
-    ending = [each for each in clock.pauses if each.end is None and reason in (None, each.reason)]
+    ending = [each for each in clock.pauses if each.end is None and which(each)]
     if not ending:
         raise InvalidState("The limit “%(label)s” is not paused.", label=clock.rule.label)
     if any(isinstance(each.start, datetime) and at < each.start for each in ending):
         raise InvalidState("The limit “%(label)s” cannot go on before the moment it was paused.", label=clock.rule.label)
     return replace(clock, pauses=tuple(replace(each, end=at) if each in ending else each for each in clock.pauses))
+
+
+def restart(clock: Clock, at: datetime) -> Clock:
+    """A new clock of the same rule whose budget starts anew from ``at`` (``domain.md`` §1.0.4: the reply after a correction).
+
+    What was used and granted belongs to the clock before, which the caller stops; pauses that are still open go on in the new one,
+    since what they wait for has not come.  :class:`InvalidState` when the clock has ended.
+    """
+    _running(clock)
+    at = _utc(at)
+    return Clock(clock.rule, at, tuple(replace(each, start=at) for each in clock.pauses if each.end is None))
 
 
 def extend(
@@ -391,51 +445,12 @@ def computed_due(clock: Clock, calendar: WorkCalendar) -> counting.Due | None:
     )
 
 
-# -- the arithmetic in words -------------------------------------------------------------------------------------------------
+# -- small words ---------------------------------------------------------------------------------------------------------------
 
 
 def date_words(day: date) -> Words:
     """A date that is written the reader's way: 2026-11-23 or 2026年11月23日."""
     return T("%(year)d-%(month)02d-%(day)02d", year=day.year, month=day.month, day=day.day)
-
-
-def explain(clock: Clock, calendar: WorkCalendar, now: datetime) -> Words:
-    """The arithmetic of the due date: budget, start, first day, pauses, extensions, result."""
-    rule, derived = clock.rule, derive(clock, calendar, now)
-    measure = Measure(clock, calendar, due_of(clock, calendar))
-    parts = [T("%(limit)s from %(start)s", limit=rule.limit_words, start=date_words(measure.first))]
-    if rule.direction == "before":
-        parts = [T("%(limit)s before %(start)s", limit=rule.limit_words, start=date_words(measure.first))]
-    elif not measure.hours and rule.by is None:
-        parts.append(T("first day counted") if rule.count_first_day else T("first day not counted"))
-    parts += [
-        T("extended by %(amount)s on %(day)s", amount=amount_words(each.amount, each.unit), day=date_words(calendar.local(each.at).date()))
-        for each in clock.extensions
-    ]
-    until = derived.due_day or max(calendar.local(_utc(now)).date(), measure.cursor)
-    if measure.hours:
-        gone = counting.unpaused_hours(measure.began, derived.due_at or max(_utc(now), measure.began), measure.unit, [], calendar)
-        paused = gone - counting.unpaused_hours(
-            measure.began, derived.due_at or max(_utc(now), measure.began), measure.unit, measure.spans, calendar
-        )
-        paused = round(paused, 1)
-    else:
-        paused = counting.unpaused_days(measure.cursor, until, measure.unit, (), calendar) - measure.days(measure.cursor, until, measure.unit)
-    if paused > 0:
-        parts.append(T("paused for %(amount)s", amount=amount_words(paused, measure.unit)))
-    sentence = parts[0]
-    for part in parts[1:]:
-        sentence = T("%(left)s, %(right)s", left=sentence, right=part)
-    if clock.kept is not None and measure.due is not None and measure.due != computed_due(clock, calendar):
-        sentence = T("%(sum)s, kept at the day told before the calendar changed", sum=sentence)
-    if derived.due_day is None:
-        return T("%(sum)s → no due day while paused", sum=sentence)
-    if derived.provisional:
-        return T("%(sum)s → %(due)s (estimated: the calendar of that year is not official yet)", sum=sentence, due=date_words(derived.due_day))
-    if measure.hours:
-        local = calendar.local(derived.due_at)
-        return T("%(sum)s → %(due)s %(time)s", sum=sentence, due=date_words(derived.due_day), time=f"{local:%H:%M}")
-    return T("%(sum)s → %(due)s", sum=sentence, due=date_words(derived.due_day))
 
 
 # -- small change --------------------------------------------------------------------------------------------------------------
@@ -460,6 +475,16 @@ def _read(text: str | None) -> datetime | date | None:
     if text is None:
         return None
     return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
+def _pause_to_dict(pause: Pause) -> dict[str, Any]:
+    """Only what is known is written, so that a ledger of plain pauses reads as it always did."""
+    notes = {name: getattr(pause, name) for name in _PAUSE_NOTES if getattr(pause, name) not in ("", None)}
+    return {"start": _written(pause.start), "end": _written(pause.end), "reason": pause.reason, **notes}
+
+
+def _pause_notes(stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: stored[name] for name in ("reason", *_PAUSE_NOTES) if name in stored}
 
 
 def _kept_to_dict(kept: Kept) -> dict[str, Any]:

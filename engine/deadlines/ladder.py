@@ -6,10 +6,11 @@ out from the clock; that a rung fires once is kept by whoever stores ``(clock, r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
 
@@ -24,11 +25,19 @@ from engine.words import T, Words
 # Recipients are roles relative to the case; the runtime finds the persons.
 RECIPIENTS = ("handler", "section_chief", "vice_director", "supervisor", "director", "applicant", "administrator")
 CHANNELS = ("log", "inbox", "mail", "sms", "all")
-ACTIONS = ("silent", "notify", "urge", "draft_bulletin", "assessment_deduction", "supervision_order")
+ACTIONS = ("silent", "notify", "urge", "raise_priority", "reassign", "supervision_order", "draft_bulletin", "assessment_deduction")
+"""What a rung may do; some take a parameter after a colon (:data:`PARAMETERS`), and there is ``escalate:CODE`` besides."""
 ESCALATE = "escalate:"
+REASSIGNABLE = ("section_chief", "vice_director", "supervisor", "director")
+"""Roles that a task may be handed to: ``reassign:ROLE``."""
+COLOURS = ("blue", "yellow", "red")
+"""Of a supervision order: ``supervision_order:COLOUR``; without one the light of the rung says it."""
+POINTS = Decimal(1)
+"""What ``assessment_deduction`` deducts when it does not say [D]."""
+MOST_POINTS = Decimal(100)
 LIGHTS = (GREEN, YELLOW, RED, GREY, BLUE)
 UNCLAIMED = "unclaimed"
-TELLING = frozenset(ACTIONS) - {"silent"}
+TELLING = frozenset({"notify", "urge", "draft_bulletin", "assessment_deduction", "supervision_order"})
 """Actions that are nothing unless somebody hears of them."""
 CONDITIONS = ("", "reason_stated")
 """What ``unless`` may say."""
@@ -54,8 +63,8 @@ class When:
 class Rung:
     """One step: when, how high, who is told by which channel, and what is done.
 
-    ``actions`` are words of :data:`ACTIONS` or ``escalate:CODE`` (throw that BPMN escalation in the case); ``unless`` names a
-    condition the runtime asks about first (``reason_stated``), empty for none.
+    ``actions`` are words of :data:`ACTIONS`, some with a parameter after a colon, or ``escalate:CODE`` (throw that BPMN escalation in
+    the case); ``unless`` names a condition the runtime asks about first (``reason_stated``), empty for none.
     """
 
     id: str
@@ -72,6 +81,24 @@ class Rung:
     def action(self) -> str:
         """The first action."""
         return self.actions[0]
+
+    def does(self, name: str) -> bool:
+        """Whether one of its actions is ``name``, whatever stands after the colon."""
+        return any(each.partition(":")[0] == name for each in self.actions)
+
+    def parameter(self, name: str) -> str:
+        """What stands after the colon of the action ``name``; empty for nothing."""
+        return next((each.partition(":")[2] for each in self.actions if each.partition(":")[0] == name), "")
+
+    @property
+    def points(self) -> Decimal:
+        """Points that ``assessment_deduction`` deducts."""
+        return Decimal(self.parameter("assessment_deduction") or POINTS)
+
+    @property
+    def colour(self) -> str:
+        """The colour of its supervision order: as it says, else that of its light, else blue."""
+        return self.parameter("supervision_order") or (self.light if self.light in COLOURS else "blue")
 
     @property
     def escalation_codes(self) -> tuple[str, ...]:
@@ -211,18 +238,65 @@ def refusals_of(row: Any) -> list[Words]:
     if not isinstance(recipients, list) or not all(each in RECIPIENTS for each in recipients):
         refusals.append(T("“recipients” must be a list of: %(allowed)s.", allowed=", ".join(RECIPIENTS)))
     actions = row.get("actions")
-    if not isinstance(actions, list) or not actions or not all(_known_action(each) for each in actions):
-        refusals.append(T("“actions” must be a list of: %(allowed)s.", allowed=", ".join((*ACTIONS, ESCALATE + "CODE"))))
-    elif not recipients and (row.get("channel") != "log" or TELLING.intersection(actions)):
-        refusals.append(T("it tells nobody: name a recipient, or make it silent and log it only."))
+    if not isinstance(actions, list) or not actions or not all(isinstance(each, str) for each in actions):
+        refusals.append(_not_actions())
+    else:
+        refusals += _refused_actions(actions)
+        if not recipients and (row.get("channel") != "log" or TELLING.intersection(each.partition(":")[0] for each in actions)):
+            refusals.append(T("it tells nobody: name a recipient, or make it silent and log it only."))
     refusals += [T("“%(key)s” must be text.", key=key) for key in ("text", "unless") if not isinstance(row.get(key, ""), str)]
     if isinstance(row.get("unless", ""), str) and row.get("unless", "") not in CONDITIONS:
         refusals.append(T("“unless” must be “reason_stated” or be left out."))
     return refusals
 
 
-def _known_action(action: Any) -> bool:
-    return isinstance(action, str) and (action in ACTIONS or (action.startswith(ESCALATE) and len(action) > len(ESCALATE)))
+def _not_actions() -> Words:
+    return T("“actions” must be a list of: %(allowed)s.", allowed=", ".join((*ACTIONS, ESCALATE + "CODE")))
+
+
+def _refused_actions(actions: Collection[str]) -> list[Words]:
+    """What is wrong with the actions of a rung: unknown ones, parameters that are none, and an action that stands twice."""
+    found = []
+    for action in actions:
+        name, colon, parameter = action.partition(":")
+        if name == ESCALATE.rstrip(":"):
+            if not parameter:
+                found.append(_not_actions())
+        elif name not in ACTIONS:
+            found.append(_not_actions())
+        elif colon or name in NEEDING:
+            check = PARAMETERS.get(name)
+            refusal = check(parameter) if check else T("“%(action)s” takes nothing after a colon.", action=name)
+            found += [refusal] if refusal else []
+    twice = Counter(action if action.startswith(ESCALATE) else action.partition(":")[0] for action in actions)
+    return found + [T("the action “%(action)s” stands twice.", action=name) for name, count in twice.items() if count > 1]
+
+
+def _refused_role(role: str) -> Words | None:
+    if role in REASSIGNABLE:
+        return None
+    return T("“%(role)s” is no role that a task can be handed to; use one of: %(allowed)s.", role=role, allowed=", ".join(REASSIGNABLE))
+
+
+def _refused_colour(colour: str) -> Words | None:
+    if colour in COLOURS:
+        return None
+    return T("“%(colour)s” is no colour of a supervision order; use one of: %(allowed)s.", colour=colour, allowed=", ".join(COLOURS))
+
+
+def _refused_points(text: str) -> Words | None:
+    try:
+        points = Decimal(text)
+        good = points.is_finite() and 0 < points <= MOST_POINTS and points * 10 == int(points * 10)
+    except InvalidOperation:
+        good = False
+    return None if good else T("“%(points)s” is no number of points; write 0.1 to %(most)s, with at most one decimal.", points=text, most=str(MOST_POINTS))
+
+
+PARAMETERS = {"reassign": _refused_role, "supervision_order": _refused_colour, "assessment_deduction": _refused_points}
+"""Action → what is wrong with the text after its colon."""
+NEEDING = frozenset({"reassign"})
+"""Actions that say nothing without a parameter."""
 
 
 def _when(value: Any) -> When | None:

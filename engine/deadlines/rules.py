@@ -53,6 +53,8 @@ class Rule:
     ``roll_forward``       whether a last day on a rest day moves to the next working day (``d``, ``m``, ``y``, ``by`` only).
     ``status``             已核 or 待核; ``source`` is the text it was taken from.
     ``ladder``             the ladder of its clocks where the model names none; empty: that of the procedure, else the standard one.
+    ``promise_of``         id of the statutory rule (法定时限) for which this one is what the office promises (承诺时限); empty: a limit of its own.
+                           A clock of the statutory rule brings one of the promise with it.
     ``effective_from``     the version applies to cases received on or after this office day; ``None``: from the beginning.
     """
 
@@ -74,6 +76,7 @@ class Rule:
     status: str = UNVERIFIED
     ladder: str = ""
     effective_from: date | None = None
+    promise_of: str = ""
 
     @cached_property
     def limit_words(self) -> Words:
@@ -90,6 +93,9 @@ class Rule:
             columns["extension"]["limit"] = _portable(self.extension.limit)
         columns["by"] = list(self.by) if self.by else None
         columns["effective_from"] = self.effective_from.isoformat() if self.effective_from else None
+        if not self.promise_of:
+            # A node of the version before reads ledgers too and knows no such column.
+            del columns["promise_of"]
         return columns
 
     @classmethod
@@ -102,7 +108,8 @@ class Rule:
             "limit": _amount(columns["limit"]), "by": tuple(by) if by else None, "extension": extension,
             "effective_from": date.fromisoformat(since) if since else None,
         }  # fmt: skip
-        return cls(**{**columns, **values})
+        known = cls.__dataclass_fields__
+        return cls(**{name: value for name, value in {**columns, **values}.items() if name in known})
 
 
 class RuleTable(dict[str, Rule]):
@@ -111,6 +118,7 @@ class RuleTable(dict[str, Rule]):
     def __init__(self, versions: Mapping[str, tuple[Rule, ...]], owners: Mapping[str, str] | None = None) -> None:
         super().__init__({id: each[-1] for id, each in versions.items()})
         self._versions, self._owners = dict(versions), dict(owners or {})
+        self._promises = {self.main(each.promise_of): id for id, each in self.items() if each.promise_of and self.main(id) == id}
 
     def main(self, rule_id: str) -> str:
         """The id under which a rule stands in the table, for one of its further ids (``also``)."""
@@ -124,6 +132,12 @@ class RuleTable(dict[str, Rule]):
     def versions(self, rule_id: str) -> tuple[Rule, ...]:
         """All versions of a rule, the earliest first; none for an unknown id."""
         return self._versions.get(rule_id, ())
+
+    def promise(self, rule_id: str, day: date) -> Rule | None:
+        """What the office promises for the limit ``rule_id``, as it reads for a case received on ``day``; ``None`` when nothing is."""
+        promised = self._promises.get(self.main(rule_id))
+        found = self.on(promised, day) if promised else None
+        return found if found is not None and found.promise_of else None
 
     def on(self, rule_id: str, day: date) -> Rule | None:
         """The version for a case received on ``day`` (an office day); ``None`` for an unknown id.
@@ -146,7 +160,7 @@ def _amount(stored: int | str | None) -> int | Decimal | None:
 
 _KEYS = {
     "id", "label", "limit", "unit", "by", "direction", "bound", "count_first_day", "rest_day_start", "starts_at", "extension",
-    "pauses", "roll_forward", "note", "source", "status", "also", "ladder", "effective_from",
+    "pauses", "roll_forward", "note", "source", "status", "also", "ladder", "effective_from", "promise_of",
 }  # fmt: skip
 _EXTENSION_KEYS = {"limit", "unit", "max_times", "approver"}
 _CHOICES = {
@@ -156,7 +170,7 @@ _CHOICES = {
     "status": (VERIFIED, UNVERIFIED),
 }
 _FLAGS = ("count_first_day", "pauses", "roll_forward")
-_TEXTS = ("label", "starts_at", "note", "source", "ladder")
+_TEXTS = ("label", "starts_at", "note", "source", "ladder", "promise_of")
 
 
 def load_rules(yaml_text: str | bytes) -> RuleTable:
@@ -189,12 +203,38 @@ def load_rules(yaml_text: str | bytes) -> RuleTable:
         for each in names:
             owners[each] = name
             versions.setdefault(each, {})[since] = replace(rule, id=each)
+    for name, refusal in promise_refusals(versions, owners).items():
+        errors.setdefault(name, []).append(T("Rule %(row)s: %(reason)s", row=name, reason=refusal))
     if errors:
         first = next(iter(errors.values()))[0]
         raise ValidationFailed(
             "The deadline rule table has %(count)d bad row(s). First: %(first)s", count=len(errors), first=first, errors=errors
         )
     return RuleTable({each: tuple(rule for _, rule in sorted(by_day.items())) for each, by_day in versions.items()}, owners)
+
+
+def promise_refusals(versions: Mapping[str, Mapping[Any, Rule]], owners: Mapping[str, str]) -> dict[str, Words]:
+    """What is wrong with promises, by the id of the promise: for whom there is no rule, a promise of a promise, two for one, a longer one.
+
+    ``versions`` are the rules by id and day of effect, ``owners`` the main id of every id.
+    """
+    found: dict[str, Words] = {}
+    taken: dict[str, str] = {}
+    for name in dict.fromkeys(owners.values()):
+        for rule in versions.get(name, {}).values():
+            if not rule.promise_of:
+                continue
+            target = owners.get(rule.promise_of)
+            statutory = list(versions.get(target or "", {}).values())
+            if not statutory:
+                found[name] = T("it is the promise for the rule “%(id)s”, which is not in the table.", id=rule.promise_of)
+            elif target == name or any(each.promise_of for each in statutory):
+                found[name] = T("it is the promise for “%(id)s”, which is a promise itself.", id=rule.promise_of)
+            elif taken.setdefault(target, name) != name:
+                found[name] = T("“%(id)s” has a promise already: %(other)s.", id=rule.promise_of, other=taken[target])
+            elif all(each.unit == rule.unit and (rule.limit or 0) > (each.limit or 0) for each in statutory):
+                found[name] = T("it promises more time than the limit “%(id)s” allows.", id=rule.promise_of)
+    return found
 
 
 def rule_of(rules: dict[str, Rule], rule_id: str) -> Rule:

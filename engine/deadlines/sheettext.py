@@ -17,12 +17,12 @@ from engine.errors import ValidationFailed
 
 RULE_COLUMNS = (
     "id", "also", "label", "effective_from", "limit", "unit", "by", "direction", "bound", "count_first_day", "starts_at", "rest_day_start",
-    "extension", "pauses", "roll_forward", "ladder", "note", "source", "status",
+    "extension", "pauses", "roll_forward", "promise_of", "ladder", "note", "source", "status",
 )  # fmt: skip
 """The columns of a rule in the order in which they are written."""
 _RULE_DEFAULTS: dict[str, Any] = {
     "also": [], "effective_from": None, "direction": "after", "bound": "at_most", "count_first_day": False, "starts_at": "",
-    "rest_day_start": "next_workday", "extension": None, "pauses": True, "roll_forward": True, "ladder": "", "note": "", "source": "",
+    "rest_day_start": "next_workday", "extension": None, "pauses": True, "roll_forward": True, "promise_of": "", "ladder": "", "note": "", "source": "",
 }  # fmt: skip
 RUNG_COLUMNS = ("id", "when", "level", "light", "recipients", "channel", "actions", "unless", "text")
 

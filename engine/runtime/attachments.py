@@ -140,23 +140,26 @@ def upload(
     The case follows from the subject; ``case_key``, if given, must agree with it.  Raises :class:`ValidationFailed`,
     and what :func:`require_subject` raises.
     """
-    filename = clean_filename(filename)
-    settings = desk.settings
-    content_type = recognise(filename, content, settings.upload_extensions, settings.upload_max_bytes)
-    checksum = hashlib.sha256(content).hexdigest()
     with desk.audited(by, address) as tx:
         case = require_subject(desk, tx.conn, subject, by)
         if case_key is not None and case_key != case:
             raise NotFound("The form “%(subject)s” does not belong to this case.", subject=subject)
-        key = new_key()
-        tx.execute(
-            insert(tables.attachment).values(
-                key=key, case_key=case, subject=subject, field=field[:255], filename=filename, content_type=content_type,
-                size=len(content), checksum=checksum, uploaded_by=by, uploaded_at=tx.now,
-            )
-        )  # fmt: skip
-        tx.execute(insert(tables.attachment_content).values(key=key, content=content))
-        tx.audit("attachment.upload", f"attachment:{key}", form=subject, filename=filename, checksum=checksum)
+        return store(desk, tx, case, subject, field, filename, content)
+
+
+def store(desk: Desk, tx: Any, case: int | None, subject: str, field: str, filename: str, content: bytes) -> int:
+    """Store a document within a command; returns its key.  :class:`ValidationFailed` when it is not of a kind that may be uploaded."""
+    filename = clean_filename(filename)
+    content_type = recognise(filename, content, desk.settings.upload_extensions, desk.settings.upload_max_bytes)
+    checksum, key = hashlib.sha256(content).hexdigest(), new_key()
+    tx.execute(
+        insert(tables.attachment).values(
+            key=key, case_key=case, subject=subject, field=field[:255], filename=filename, content_type=content_type,
+            size=len(content), checksum=checksum, uploaded_by=tx.by, uploaded_at=tx.now,
+        )
+    )  # fmt: skip
+    tx.execute(insert(tables.attachment_content).values(key=key, content=content))
+    tx.audit("attachment.upload", f"attachment:{key}", form=subject, filename=filename, checksum=checksum)
     return key
 
 

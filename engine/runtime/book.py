@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.deadlines import Ladder, Rule
+from engine.deadlines.monitoring_rules import MonitoringSheet
 from engine.deadlines.rules import RuleTable
 from engine.errors import NotFound
 from engine.runtime.sheets import Sheet
@@ -69,3 +70,15 @@ class Book:
         """The ladder of that id, else the default one, else none."""
         ladders = self.ladders
         return ladders.get(ladder_id or DEFAULT_LADDER) or ladders.get(DEFAULT_LADDER)
+
+    @property
+    def monitoring(self) -> MonitoringSheet:
+        """The rules of electronic supervision; without any when none are deployed."""
+        found = self._catalogue.find("monitoring", "monitoring", conn=self._conn)
+        return found.model if found is not None else MonitoringSheet()
+
+    @property
+    def monitoring_version(self) -> int:
+        """The version of the deployed supervision rules; 0 when there are none."""
+        found = self._catalogue.find("monitoring", "monitoring", conn=self._conn)
+        return found.version if found is not None else 0

@@ -41,6 +41,11 @@ class Kept(Generic[Value]):
                 self._value, self._until = value, self._monotonic() + self._seconds
         return value
 
+    def hold(self, value: Value) -> None:
+        """Take ``value`` as if it had just been loaded."""
+        with self._lock:
+            self._value, self._until = value, self._monotonic() + self._seconds
+
     def forget(self) -> None:
         with self._lock:
             self._value, self._until = None, None

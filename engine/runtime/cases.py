@@ -14,13 +14,15 @@ from sqlalchemy import bindparam, update
 
 from engine.bpmn.variables import plain
 from engine.deadlines import Rule
+from engine.deadlines.clock import UNTIL_RESUMED
+from engine.deadlines.pauses import PAUSE_KINDS
 from engine.errors import EngineError, ValidationFailed
 from engine.organisation import excluded_by
 from engine.runtime.book import DEFAULT_LADDER
 from engine.runtime.casestate import (
     CaseState,
     Note,
-    carry_due_dates,
+    after_clock_change,
     evaluated,
     jsonable,
     names_of,
@@ -30,7 +32,7 @@ from engine.runtime.casestate import (
     trail_row,
 )
 from engine.runtime.labels import URGENCIES, labelled
-from engine.runtime.limits import clocks
+from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.moments import instant, moment
 from engine.runtime.telling.notices import Notices
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 # What a case is called before its model says otherwise; the words of domain.md §1.0.3.
 STATUS_RUNNING, STATUS_CLOSED, STATUS_TERMINATED = "办理中", "已办结", "终止"
 ORDINARY_URGENCY = "平件"
+PAUSE_PROPERTIES = frozenset({"clock.pause", "clock.pause.kind"})
+"""Properties of an element that pause the other limits of its case."""
 
 
 class Observation:
@@ -75,19 +79,20 @@ class Observation:
         moved = self._derive_clocks()
         for task in self.effects.tasks_created:
             self._task_created(task)
+        following.settle(self.desk, self.tx, self.effects, self.cases)
         self._write()
-        if moved:
-            carry_due_dates(self.tx.conn, moved)
+        after_clock_change(self.desk, self.tx, moved, {key: case.clocks for key, case in self.cases.items()})
 
     def _derive_clocks(self) -> list[ClockState]:
-        """Bring the changed clocks in line with their ledgers; returns the running ones whose due instant moved."""
+        """Bring the changed clocks in line with their ledgers; returns those whose due instant moved, before and after a restart."""
         moved = []
         for case in self.cases.values():
             for clock in case.clocks:
                 if clock.changed:
                     before = clock.row["due_at"]
                     clock.derive(self.calendar, self.book.ladder(clock.row["ladder_id"]))
-                    if not clock.new and clock.live and clock.row["due_at"] != before:
+                    moved_on = clock.live and clock.row["due_at"] != before
+                    if clock.followed_by or (clock.follows if clock.new else moved_on):
                         moved.append(clock)
         return moved
 
@@ -98,6 +103,7 @@ class Observation:
         started = {event.key: event for event in effects.started if event.parent_key is None}
         roots = dict.fromkeys(event.root_key for event in (*effects.started, *effects.activities, *effects.ended))
         roots |= dict.fromkeys(task["root_key"] for task in (*effects.tasks_created, *effects.tasks_ended))
+        roots |= dict.fromkeys(timer["case_key"] for timer in effects.following)
         for key, event in started.items():
             case = self._open(event)
             if case is None:
@@ -174,13 +180,13 @@ class Observation:
         if result := text_of(value("result")):
             case.set(result=result[:200])
         if rule := self._rule(case, value("deadline")):
-            self._start_clock(case, event, rule, value("deadline.start"), text_of(value("ladder")), own=True)
+            self._start_clocks(case, event, rule, value("deadline.start"), text_of(value("ladder")), own=True)
         rule = self._rule(case, value("clock.start"))
         # A loop that passes here again grants no new time: a limit of the case starts once.
         if rule and not any(clock.of_case and clock.rule_id == rule.id for clock in case.live_clocks):
-            self._start_clock(case, event, rule, value("clock.start.from"), text_of(value("ladder")), own=False)
-        if reason := text_of(value("clock.pause")):
-            self._pause(case, event, holder, reason)
+            self._start_clocks(case, event, rule, value("clock.start.from"), text_of(value("ladder")), own=False)
+        if properties.keys() & PAUSE_PROPERTIES:
+            self._pause(case, event, holder, value)
         if rule_id := text_of(value("clock.extend")):
             self._extend(case, event, rule_id, value("clock.extend.by"), text_of(value("clock.extend.reason")))
         if names := names_of(value("notify")):
@@ -190,8 +196,12 @@ class Observation:
         value = self._values(event, properties)
         stopping = names_of(value("clock.stop"))
         for clock in case.live_clocks:
-            if clock.of_case and ("*" in stopping or clock.rule_id in stopping):
+            if clock.of_case and ("*" in stopping or not set(clock.family).isdisjoint(stopping)):
                 clock.stop(self.now)
+        if kinds := names_of(value("clock.resume")):
+            self._resume(case, event, kinds)
+        if rules := names_of(value("clock.restart")):
+            self._restart(case, event, rules)
         if str(value("accepted")).lower() == "true" and case.row["accepted_at"] is None:
             case.set(accepted_at=self.now)
             if event.element_type != "userTask":
@@ -255,7 +265,8 @@ class Observation:
             self.tx.audit("clock.unknown_rule", f"case:{case.key}", rule=rule_id)
         return rule
 
-    def _start_clock(self, case: CaseState, event: Any, rule: Rule, start: Any, ladder: str, *, own: bool) -> None:
+    def _start_clocks(self, case: CaseState, event: Any, rule: Rule, start: Any, ladder: str, *, own: bool) -> None:
+        """Start a clock of ``rule``, and one of the limit that the office promises for it (承诺时限) where the table names one."""
         began: datetime | date = self.now
         try:
             began = moment(start, self.desk.zone) or self.now
@@ -263,21 +274,53 @@ class Observation:
             # A wrong start in a form must not stop the office from working: the clock runs from now and the audit says so.
             self.tx.audit("clock.unreadable_start", f"case:{case.key}", rule=rule.id, reason=str(error))
         element = (event.element_id, event.token) if own else (None, None)
-        case.clocks.append(
-            clocks.new_clock(
-                rule, ladder or rule.ladder or (case.sheet.ladder if case.sheet else None) or DEFAULT_LADDER, case_key=case.key, instance_key=event.instance_key, element_id=element[0], token=element[1],
-                start=began, now=self.now, rules_version=self.book.rules_version,
-            )
-        )  # fmt: skip
+        promise = self.book.rules.promise(rule.id, case.row["received_at"].astimezone(self.desk.zone).date())
+        for each in (rule, promise):
+            if each is not None:
+                chosen = ladder or each.ladder or (case.sheet.ladder if case.sheet else None) or DEFAULT_LADDER
+                made = clocks.new_clock(
+                    each, chosen, case_key=case.key, instance_key=event.instance_key, element_id=element[0], token=element[1], start=began,
+                    now=self.now, rules_version=self.book.rules_version,
+                    scope={"type": event.element_type, "name": event.name or event.element_id} if own else None,
+                )  # fmt: skip
+                case.clocks.append(made)
 
-    def _pause(self, case: CaseState, event: Any, holder: tuple[int, int | None], reason: str) -> None:
+    def _pause(self, case: CaseState, event: Any, holder: tuple[int, int | None], value: Any) -> None:
+        kind, document = text_of(value("clock.pause.kind")), text_of(value("clock.pause.document"))
+        reason = text_of(value("clock.pause.reason")) or text_of(value("clock.pause"))
+        if kind and kind not in PAUSE_KINDS:
+            # A formula may give any text; the limits stand still nevertheless, for that reason.
+            self.tx.audit("clock.unknown_kind", f"case:{case.key}", kind=kind)
+            kind, reason = "", reason or kind
+        if not kind and not reason:
+            return
+        until = UNTIL_RESUMED if text_of(value("clock.pause.until")) == UNTIL_RESUMED else ""
         paused = []
         for clock in case.live_clocks:
             if not clock.belongs_to(event.instance_key, event.token, event.element_id) and clock.clock.rule.pauses:
-                clock.hold(holder, self.now, reason)
+                clock.hold(holder, self.now, reason, kind=kind, document=document[:200], until=until)
                 paused.append(clock.rule_id)
         if paused:
-            self._trail(case.key, event.instance_key, "pause", element=event, opinion=reason, details={"rules": paused})
+            details = {"rules": paused, **({"kind": kind} if kind else {}), **({"document": document[:200]} if document else {})}
+            self._trail(case.key, event.instance_key, "pause", element=event, opinion=reason or None, details=details)
+
+    def _resume(self, case: CaseState, event: Any, kinds: Collection[str]) -> None:
+        """An element says that what the limits waited for has come."""
+        wanted = None if "*" in kinds else frozenset(kinds)
+        going = [clock for clock in case.live_clocks if clock.resume(self.now, wanted)]
+        if going:
+            details = {"rules": [clock.rule_id for clock in going], "kinds": sorted(kinds)}
+            self._trail(case.key, event.instance_key, "resume", element=event, details=details)
+
+    def _restart(self, case: CaseState, event: Any, rule_ids: Collection[str]) -> None:
+        """The budgets of these rules start anew, as the law says of a reply after the correction of an application."""
+        again = [clock for clock in case.live_clocks if not set(clock.family).isdisjoint(rule_ids)]
+        for clock in again:
+            case.clocks.append(clock.restarted(self.now))
+            details = {"rule": clock.rule_id, "label": clock.row["label"]}
+            self._trail(case.key, event.instance_key, "restart", element=event, details=details)
+        if not again:
+            self.tx.audit("clock.not_restarted", f"case:{case.key}", rules=sorted(rule_ids))
 
     def _extend(self, case: CaseState, event: Any, rule_id: str, amount: Any, reason: str) -> None:
         clock = next((each for each in case.live_clocks if each.rule_id == rule_id), None)
@@ -301,13 +344,14 @@ class Observation:
         if case is None or task["state"] != "CREATED":
             return
         live = case.live_clocks
-        own = next((clock for clock in live if clock.belongs_to(task["instance_key"], task["token"], task["element_id"])), None)
-        governing = own or clocks.most_urgent(clock for clock in live if clock.of_case) or clocks.most_urgent(live)
+        # A step with a promise has two limits of its own; the one that is due first, the promise, is the one to watch.
+        own = [clock for clock in live if clock.belongs_to(task["instance_key"], task["token"], task["element_id"])]
+        governing = clocks.most_urgent(own) or clocks.most_urgent(clock for clock in live if clock.of_case) or clocks.most_urgent(live)
         if governing is not None:
             task["clock_key"] = governing.key
             task["due_at"] = task.get("due_at") or governing.row["due_at"]
-            if own is not None:
-                own.row["task_key"], own.changed = task["key"], True
+            for clock in own:
+                clock.row["task_key"], clock.changed = task["key"], True
         words = T("New task: %(task)s — %(case_no)s %(title)s", task=task["name"], case_no=case.row["case_no"], title=case.row["title"])
         if task.get("assignee"):
             told: Collection[str] = [task["assignee"]]

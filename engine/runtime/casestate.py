@@ -143,14 +143,40 @@ def people_of(directory: Directory, names: Iterable[str]) -> list[str]:
 
 
 def carry_due_dates(conn: Any, moved: Iterable[ClockState]) -> None:
-    """Open tasks show the due instant of the clock that governs them; bring it up to date."""
+    """Open tasks show the due instant of the clock that governs them; bring it up to date.
+
+    A task of a clock that was restarted goes over to the one that follows it.
+    """
     task = tables.user_task
+    moved = list(moved)
+    following = {clock.key: clock for clock in moved if clock.live}
     statement = (
-        update(task).where(task.c.clock_key == bindparam("clock_key_"), task.c.state == "CREATED").values(due_at=bindparam("new_due_at"))
+        update(task)
+        .where(task.c.clock_key == bindparam("clock_key_"), task.c.state == "CREATED")
+        .values(due_at=bindparam("new_due_at"), clock_key=bindparam("new_clock_key"))
     )
-    rows = [{"clock_key_": clock.key, "new_due_at": clock.row["due_at"]} for clock in moved]
+    rows = []
+    for clock in moved:
+        now_counting = following.get(clock.followed_by, clock)
+        rows.append({"clock_key_": clock.key, "new_due_at": now_counting.row["due_at"], "new_clock_key": now_counting.key})
     if rows:
         conn.execute(statement, rows)
+
+
+def after_clock_change(
+    desk: Desk, tx: Any, moved: Iterable[ClockState], known: Mapping[int, Iterable[ClockState]] | None = None
+) -> None:
+    """Whatever follows the due instant of a clock follows it now: open tasks, and timers of the model.
+
+    Every command calls it once, with the instances locked, for the clocks whose due instant it changed: pause, resumption, extension,
+    restart, another version of the rule.  ``known`` are all unfinished clocks of the cases, if the caller has them at hand.
+    """
+    from engine.runtime.limits.following import follow  # it works on cases itself
+
+    moved = list(moved)
+    if moved:
+        carry_due_dates(tx.conn, moved)
+        follow(desk, tx, moved, known)
 
 
 def _blank(case_key: int, instance_key: int | None, action: str, now: datetime, tx: Any) -> dict[str, Any]:

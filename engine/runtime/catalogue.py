@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from engine.bpmn.reader import read_bpmn
 from engine.deadlines.ladder import load_ladders
+from engine.deadlines.monitoring_rules import load_monitoring
 from engine.deadlines.rules import load_rules
 from engine.dmn import parse_dmn, read_together
 from engine.errors import InvalidState, NotFound
@@ -38,7 +39,7 @@ _STATE = select(
 )
 """Changes with every deployment and with every change of a definition's state."""
 
-KINDS = ("process", "decision", "form", "procedure", "rules", "ladders")
+KINDS = ("process", "decision", "form", "procedure", "rules", "ladders", "monitoring")
 
 
 def _process(content: bytes, file: str, id: str) -> Any:
@@ -56,6 +57,7 @@ LOADERS: dict[str, Callable[[bytes, str, str], Any]] = {
     "procedure": lambda content, file, id: parse_sheet(file, content)[0],
     "rules": lambda content, file, id: load_rules(content),
     "ladders": lambda content, file, id: load_ladders(content),
+    "monitoring": lambda content, file, id: load_monitoring(content),
 }
 
 
@@ -103,6 +105,11 @@ class Catalogue:
     def refresh(self, conn: Connection | None = None) -> None:
         """Look whether another node has deployed, suspended or resumed something, if the last look is old enough."""
         self._refresh(conn)
+
+    def borrow(self, definitions: Iterable[Definition]) -> None:
+        """Know these versions with their parsed content already: of another database that holds the same rows under the same keys."""
+        with self._lock:
+            self._by_key.update({each.key: replace(each) for each in definitions})
 
     def find(self, kind: str, id: str, version: int | None = None, conn: Connection | None = None) -> Definition | None:
         """The given or the latest version, with its model; ``None`` when there is none."""

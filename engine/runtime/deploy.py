@@ -22,13 +22,15 @@ from engine.bpmn.validation import check, nodes
 from engine.bpmn.waiting import reference_to
 from engine.bpmn.xml import MAX_BYTES
 from engine.deadlines.ladder import load_ladders
+from engine.deadlines.monitoring_rules import load_monitoring
 from engine.deadlines.rules import load_rules
 from engine.dmn import imported_files, read_together
 from engine.errors import Conflict, DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form
-from engine.runtime.limits import rungs
+from engine.runtime.limits import clock_properties, ladder_changes
 from engine.runtime.live import MAX_LABEL, names
 from engine.runtime.sheets import parse_sheet, unresolved
+from engine.runtime.supervision import monitoring
 from engine.runtime.types import DeployedDefinition, Deployment
 from engine.store import tables
 from engine.store.types import new_key
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from engine.organisation import Directory
     from engine.runtime.catalogue import Catalogue
     from engine.runtime.engine import Engine
+    from engine.runtime.transaction import Transaction
 
 
 @dataclass
@@ -83,7 +86,9 @@ def _form(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
 
 def _yaml(data: bytes, file: str) -> tuple[list[Found], list[Problem]]:
     stem = PurePosixPath(file).stem
-    loaders: dict[str, tuple[str, Callable[[bytes], Any]]] = {"deadline_rules": ("rules", load_rules), "ladders": ("ladders", load_ladders)}
+    loaders: dict[str, tuple[str, Callable[[bytes], Any]]] = {
+        "deadline_rules": ("rules", load_rules), "ladders": ("ladders", load_ladders), "supervision_rules": ("monitoring", load_monitoring),
+    }  # fmt: skip
     if stem in loaders:
         kind, load = loaders[stem]
         try:
@@ -149,6 +154,7 @@ def examine(
         problems.extend(its_problems)
     problems.extend(_doubles(found))
     problems.extend(_dead_references(found, catalogue))
+    problems.extend(_clock_properties(found, catalogue))
     if directory is not None:
         problems.extend(_unknown_groups(found, directory))
     problems.extend(_unresolved_sheets(found, catalogue))
@@ -213,6 +219,14 @@ def _dead_references(found: list[Found], catalogue: Catalogue | None) -> Iterabl
                         yield _unknown(item, node, kind, id)
 
 
+def _clock_properties(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
+    """Kinds of pause that do not exist, rules to start anew that nobody has, pauses that nothing can end."""
+    rules = _entries(found, catalogue, "rules")
+    for item, node in _elements(found):
+        for rule, message in clock_properties.problems_of(node.label, node.properties, rules):
+            yield Problem(item.file, node.line, node.bpmn_id, rule, message)
+
+
 def _entries(found: Iterable[Found], catalogue: Catalogue | None, kind: str) -> set[str]:
     """The ids of all deadline rules, or ladders, that exist once the deployment is done."""
     books = {item.id: item.model for item in catalogue.latest(kind)} if catalogue else {}
@@ -264,6 +278,9 @@ def _unresolved_sheets(found: list[Found], catalogue: Catalogue | None) -> Itera
     # A document may belong to a step of a shared sub-process, so the elements of all processes count.
     elements = {node.bpmn_id for process in deployed["process"].values() for node in process.task_specs.values()}
     for item in found:
+        if item.kind == "monitoring":
+            for rule_id, message in monitoring.problems_of(item.model, {"process": set(deployed["process"]), "rule": rules}):
+                yield Problem(item.file, None, rule_id, "monitoring.unknown", message, "warning")
         if item.kind != "procedure":
             continue
         known = {"process": set(deployed["process"]), "form": set(deployed["form"]), "rule": rules, "ladder": ladders, "element": elements}
@@ -278,11 +295,13 @@ def deploy(
     *,
     reason: str = "",
     based_on: Mapping[tuple[str, str], int] | None = None,
+    first: Callable[[Transaction, int], None] | None = None,
 ) -> Deployment:
     """Check and store ``files``.  Raises :class:`DeploymentRejected` with all problems; then nothing is stored.
 
     ``reason`` goes into the log beside who and when.  ``based_on`` names versions, by kind and id, that the files were made from:
-    when somebody has deployed a newer one meanwhile, :class:`Conflict` is raised and nothing is stored.
+    when somebody has deployed a newer one meanwhile, :class:`Conflict` is raised and nothing is stored.  ``first(tx, key)`` is
+    called at the beginning of the very transaction that stores the deployment ``key``, for what must be stored together with it.
     """
     files = {name: content.encode() if isinstance(content, str) else bytes(content) for name, content in files.items()}
     found, problems = examine(files, engine.catalogue, engine.desk.people.directory())
@@ -292,14 +311,13 @@ def deploy(
         message = T("The deployment holds no file with a process, decision, form or sheet.")
         raise DeploymentRejected([Problem(name, None, None, "deploy.empty", message) for name in files or [""]])
     try:
-        deployment = _store(engine, files, found, problems, by, address, reason, based_on or {})
+        deployment = _store(engine, files, found, problems, by, address, reason, based_on or {}, first)
     except IntegrityError:
         # Somebody deployed the same thing at the same moment and has taken the version; look again and take the next, or none.
-        deployment = _store(engine, files, found, problems, by, address, reason, based_on or {})
-    for each in deployment.definitions:
-        if each.kind == "ladders" and each.new and each.version > 1:
-            before = engine.catalogue.find("ladders", each.id, each.version - 1)
-            rungs.ladders_changed(engine.desk, before.model if before else {})
+        deployment = _store(engine, files, found, problems, by, address, reason, based_on or {}, first)
+    if any(each.kind == "ladders" and each.new and each.version > 1 for each in deployment.definitions):
+        # The first of the running clocks follow at once, so that a small office sees the change; the acquirer brings the others.
+        ladder_changes.run(engine.desk, ladder_changes.SLICE)
     return deployment
 
 
@@ -322,12 +340,15 @@ def _store(
     address: str | None,
     reason: str,
     based_on: Mapping[tuple[str, str], int],
+    first: Callable[[Transaction, int], None] | None,
 ) -> Deployment:
     """Write what is new among ``found`` in one transaction."""
     checksums = checksums_of(files)
     engine.catalogue.forget()
     with engine.transaction(by=by, address=address) as tx:
         key, now = new_key(), tx.now
+        if first is not None:
+            first(tx, key)
         resources: dict[str, int] = {}
         answers: list[DeployedDefinition] = []
         rows: list[dict[str, Any]] = []
@@ -357,6 +378,8 @@ def _store(
             }
             rows.append(row)
             fresh.append((item, row))
+            if item.kind == "ladders" and latest is not None:
+                ladder_changes.begin(tx, item.id, row["version"], latest.model, item.model)
             answers.append(DeployedDefinition(row["key"], item.kind, item.id, row["version"], item.name, new=True))
         if rows:
             tx.execute(insert(tables.deployment).values(key=key, deployed_at=now, deployed_by=by))
@@ -394,6 +417,8 @@ def _subscribe_starts(tx, spec, definition_key: int, older: list[int]) -> None:
     for start in spec.starters:
         for index, definition in enumerate(start.definitions):
             reference = reference_to(start, index)
+            if definition.kind in ("message", "signal") and not definition.named:
+                continue  # nobody can send it
             if definition.kind in SUBSCRIBED_STARTS:
                 tx.add(
                     tables.subscription,

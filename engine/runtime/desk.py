@@ -28,12 +28,14 @@ from engine.runtime.book import Book
 from engine.runtime.caches import Kept
 from engine.runtime.cases import Observation
 from engine.runtime.casestate import Note
+from engine.runtime.design import publishing
 from engine.runtime.functions import HostFunctions
 from engine.runtime.labels import Labels
-from engine.runtime.limits import calendar_alarm, recalculation, rungs, worktime
+from engine.runtime.limits import calendar_alarm, ladder_changes, pausing, recalculation, rungs, worktime
 from engine.runtime.people import People
 from engine.runtime.settings import DeskSettings
 from engine.runtime.sheets import Sheet
+from engine.runtime.supervision import bulletins, late_answers, monitoring
 from engine.runtime.telling import deliveries, notices
 from engine.runtime.telling.digest import send_digest
 from engine.runtime.types import Instance
@@ -69,7 +71,9 @@ class Desk:
         """Language → gettext of the catalogue, for messages outside the house; the engine itself speaks English."""
         self._notes: weakref.WeakKeyDictionary[Any, Note] = weakref.WeakKeyDictionary()
         self.digested: date | None = None  # the office day whose digest this node knows to be sent
+        self.orders_told: date | None = None  # the office day whose late orders this node has told
         self.calendar_alarmed: tuple[tuple[int, ...], str] | None = None  # years and week whose alarm this node knows to be raised
+        self.monitored_until: datetime | None = None  # when this node looks again for what calls for a card
         self._calendar = Kept(lambda conn: worktime.load_calendar(conn, self.settings.hours), CALENDAR_SECONDS)
         self._plain: OrderedDict[int, None] = OrderedDict()
         serve(engine.database.sa, self)
@@ -90,6 +94,13 @@ class Desk:
         """A decision was evaluated for a case: kept for the trail (决策依据)."""
         self.note_of(tx).decisions.append((root_key, instance_key, element, definition, value, rules))
 
+    def held_up(self, tx: Any, process_id: str, step: str) -> None:
+        """A case cannot go on for a technical reason: the administrators hear of it, once a day for each step."""
+        entry = self.book(tx.conn).procedure(process_id)
+        name = entry[1].name if entry else process_id
+        words = T("A case of “%(process)s” is held up at “%(step)s” by a technical problem. See the incidents of the process monitor.", process=name, step=step)
+        notices.alarm(self, tx, "incident", f"{process_id}:{step}", words)
+
     def functions(self, tx: Any, root_key: int | None) -> dict[str, Callable[..., Any]]:
         """The FEEL host functions for a case."""
         return HostFunctions(self, tx, root_key, self.note_of(tx)).mapping()
@@ -99,12 +110,19 @@ class Desk:
         self.flush_refusals()
         send_digest(self)
         calendar_alarm.raise_alarm(self)
-        # Before the rungs, so that they fall due by the calendar that is in force.
+        late_answers.run(self)
+        # Before the rungs, so that they fall due by the calendar and the ladders that are in force.
         recalculated = recalculation.run(self, limit)
+        if limit is None or recalculated < limit:
+            recalculated += ladder_changes.run(self, None if limit is None else limit - recalculated)
         fired = rungs.run_due(self, None if limit is None else limit - recalculated)
+        published = publishing.run_due(self, limit)
+        bulletins.review(self)
+        # After the rungs, which may stop a limit or issue an order; what it issues are findings, not due rows, and is not counted.
+        monitoring.run(self)
         # After the rungs, so that those of one round can be told together.
         deliveries.dispatch(self)
-        return recalculated + fired
+        return recalculated + fired + published
 
     def run_rungs_before_timers(self, failed: set[int]) -> int:
         """See :func:`rungs.run_before_timers`."""
@@ -123,6 +141,10 @@ class Desk:
     def forget_calendar(self) -> None:
         """Read the calendar tables again at the next question."""
         self._calendar.forget()
+
+    def hold_calendar(self, calendar: WorkCalendar) -> None:
+        """Take ``calendar`` for what the tables say."""
+        self._calendar.hold(calendar)
 
     def seed_calendar(self) -> int:
         """See :func:`worktime.seed_calendar`."""
@@ -365,11 +387,28 @@ class Desk:
         """See :func:`filing.request_extension`."""
         return filing.request_extension(self, task_key, by=by, address=address)
 
+    def extension_possible(self, conn: Connection, case_key: int, rule_id: str) -> bool:
+        """See :func:`filing.extension_possible`."""
+        return filing.extension_possible(self, conn, case_key, rule_id)
+
     def extend_clock(
         self, clock_key: int, amount: int | float | Decimal, reason: str, *, by: str, address: str | None = None, unit: str | None = None
     ) -> None:
         """See :func:`filing.extend_clock`."""
         filing.extend_clock(self, clock_key, amount, reason, by=by, address=address, unit=unit)
+
+    def pause_clocks(
+        self, case_key: int, clock_keys: Collection[int], kind: str, reason: str, *, document: str = "", paper: pausing.Paper | None = None,
+        by: str, address: str | None = None,
+    ) -> list[str]:  # fmt: skip
+        """See :func:`pausing.pause`."""
+        return pausing.pause(self, case_key, clock_keys, kind, reason, document=document, paper=paper, by=by, address=address)
+
+    def resume_clocks(
+        self, case_key: int, clock_keys: Collection[int], kind: str, reason: str = "", *, by: str, address: str | None = None
+    ) -> list[str]:
+        """See :func:`pausing.resume`."""
+        return pausing.resume(self, case_key, clock_keys, kind, reason, by=by, address=address)
 
     def state_reason(self, clock_key: int, reason: str, *, by: str, address: str | None = None) -> None:
         """See :func:`filing.state_reason`."""

@@ -54,7 +54,8 @@ class Effects:
 
     ``tasks_created`` are ``user_task`` rows not yet inserted (the desk may set ``clock_key`` and ``due_at``);
     ``tasks_ended`` rows with their new state (COMPLETED or CANCELED).  ``messages`` holds ``(element_id, name, root_key)`` of
-    messages and timers that fired.
+    messages and timers that fired.  ``flows`` holds ``(process_id, flow_id)`` of every sequence flow that a token passed.
+    ``following`` are the ``timer`` rows armed in this command that follow limits; ``written_timers`` the keys of those inserted already.
     """
 
     started: list[InstanceEvent] = field(default_factory=list)
@@ -63,6 +64,9 @@ class Effects:
     tasks_created: list[dict[str, Any]] = field(default_factory=list)
     tasks_ended: list[dict[str, Any]] = field(default_factory=list)
     fired: list[dict[str, Any]] = field(default_factory=list)
+    flows: list[tuple[str, str]] = field(default_factory=list)
+    following: list[dict[str, Any]] = field(default_factory=list)
+    written_timers: set[int] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.started or self.ended or self.activities or self.tasks_created or self.tasks_ended)
+        return bool(self.started or self.ended or self.activities or self.tasks_created or self.tasks_ended or self.following)

@@ -7,15 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy import case as case_when
-from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.organisation import excluded_by
 from engine.runtime import attachments, numbering
 from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
-from engine.runtime.casestate import Note, carry_due_dates, people_of, received_text, trail_row
+from engine.runtime.casestate import Note, after_clock_change, people_of, received_text, trail_row
+from engine.runtime.functions import may_extend
 from engine.runtime.limits import clocks
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.moments import instant
@@ -202,6 +203,13 @@ def request_extension(desk: Desk, task_key: int, *, by: str, address: str | None
     return desk.instance_command(work, by=by, address=address)
 
 
+def extension_possible(desk: Desk, conn: Connection, case_key: int, rule_id: str) -> bool:
+    """Whether a running limit of that rule in the case could still be extended now; a page offers the button only then."""
+    clock = tables.clock
+    running = conn.execute(select(clock).where(clock.c.case_key == case_key, clock.c.rule_id == rule_id, clock.c.state != clocks.STOPPED)).mappings()
+    return any(may_extend(ClockState.of_row(row), desk.engine.clock(), desk.engine.calendar) for row in running)
+
+
 def _send(note: Note, row: Any, message: str, values: Mapping[str, Any], label: str) -> Any:
     if not note.unit.correlate(message, row.case_no, values, starts=False):
         raise InvalidState("“%(label)s” is not possible at this stage of the case %(case_no)s.", label=label, case_no=row.case_no)
@@ -213,10 +221,15 @@ def extend_clock(
 ) -> None:
     """Grant an extension directly: ``amount`` in the unit of the rule's extension, which also sets how much and how often.
 
-    For the chief of the owner section, a vice director, the director.  Raises what the deadline rules raise, in words.
+    For the chief of the owner section, a vice director, the director, but never for who has a task of the case in hand: who asks and who
+    approves are two.  Raises what the deadline rules raise, in words.
     """
 
     def work(tx: Any, note: Note) -> None:
+        place = tx.execute(select(tables.clock.c.instance_key).where(tables.clock.c.key == clock_key)).scalar_one_or_none()
+        if place is not None:
+            # The instance before its clocks, as every command does, or what a command has read would be written over the extension.
+            note.unit.load(place)
         state, row = _clock(desk, tx, clock_key, by)
         _require_lead(
             desk,
@@ -226,6 +239,10 @@ def extend_clock(
             T("Only the section chief, a vice director or the director may extend a limit."),
             roles=("vice_director", "director"),
         )
+        task = tables.user_task.c
+        mine = select(task.key).where(task.root_key == row.key, task.state == "CREATED", task.assignee == by).limit(1)
+        if tx.execute(mine).first() is not None:
+            raise NotPermitted(T("Whoever handles the case does not grant its extension; ask another of those who may."))
         if not reason.strip():
             words = T("An extension needs a reason.")
             raise ValidationFailed(words, errors={"reason": [words]})
@@ -234,7 +251,7 @@ def extend_clock(
         state.extend(amount, unit, reason.strip(), by, tx.now, calendar)
         state.derive(calendar, desk.book(tx.conn).ladder(state.row["ladder_id"]))
         clocks.write(tx.conn, [state])
-        carry_due_dates(tx.conn, [state])
+        after_clock_change(desk, tx, [state])
         directory = desk.people.directory(tx.conn)
         details = {
             "rule": state.rule_id, "label": state.row["label"], "amount": str(amount),

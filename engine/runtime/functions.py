@@ -18,7 +18,9 @@ from engine.deadlines import Rule
 from engine.deadlines import clock as deadlines
 from engine.deadlines import due as due_of_rule
 from engine.errors import EngineError
-from engine.runtime.casestate import Note, read_cases
+from engine.runtime.casestate import CaseState, Note, read_cases
+from engine.runtime.limits.clocks import ClockState
+from engine.runtime.limits.following import THE_CLOCKS, pick
 from engine.runtime.moments import feel_time, moment
 from engine.store import tables
 
@@ -78,15 +80,32 @@ class HostFunctions:
     def _moment(self, value: Any) -> datetime | date | None:
         return moment(value, self._desk.zone)
 
-    def due(self, rule_id: Any, start: Any = None) -> Any:
-        """The last instant in time of a limit that counts from ``start`` (now, if left out)."""
-        found = self._due(rule_id, start)
-        return feel_time(found.at, self._desk.zone) if found else None
+    def due(self, rule_id: Any, start: Any = THE_CLOCKS) -> Any:
+        """The last instant in time of a limit that counts from ``start`` (null: now).
 
-    def overdue(self, rule_id: Any, start: Any = None) -> Any:
+        If no start is given at all, it is that of the clock of this rule that runs in the case, with its pauses and extensions (null
+        while it is paused); if none runs, it counts from now.  A timer follows the clock (:mod:`engine.runtime.limits.following`).
+        """
+        clock, found = self._asked(rule_id, start)
+        at = clock.row["due_at"] if clock is not None else found.at if found else None
+        return feel_time(at, self._desk.zone) if at else None
+
+    def overdue(self, rule_id: Any, start: Any = THE_CLOCKS) -> Any:
         """The first instant that is too late: one second after :meth:`due`."""
-        found = self._due(rule_id, start)
-        return feel_time(found.overdue_at, self._desk.zone) if found else None
+        clock, found = self._asked(rule_id, start)
+        at = clock.row["overdue_at"] if clock is not None else found.overdue_at if found else None
+        return feel_time(at, self._desk.zone) if at else None
+
+    def _asked(self, rule_id: Any, start: Any) -> tuple[ClockState | None, Any]:
+        """The unfinished clock that a question means, as it stood when the command began, or else the limit counted from the start."""
+        case = self._case() if start is THE_CLOCKS else None
+        clock = pick(case.clocks, rule_id) if case is not None else None
+        return clock, None if clock is not None else self._due(rule_id, None if start is THE_CLOCKS else start)
+
+    def _case(self) -> CaseState | None:
+        if self._root_key is None:
+            return None
+        return self._note.cases.get(self._root_key) or read_cases(self._desk, self._tx.conn, [self._root_key]).get(self._root_key)
 
     def _day(self, value: Any) -> date | None:
         try:
@@ -134,9 +153,7 @@ class HostFunctions:
 
     def extendable(self, rule_id: Any) -> bool:
         """Whether a running clock of the case with that rule may still be extended now."""
-        if self._root_key is None:
-            return False
-        case = self._note.cases.get(self._root_key) or read_cases(self._desk, self._tx.conn, [self._root_key]).get(self._root_key)
+        case = self._case()
         return any(
             may_extend(clock, self._tx.now, self._desk.engine.calendar)
             for clock in (case.live_clocks if case else ())

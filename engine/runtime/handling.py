@@ -19,7 +19,7 @@ from engine.runtime.outcomes import checked_outcome, outcome_variable, refuse
 from engine.runtime.telling.notices import Notices
 from engine.runtime.types import Instance
 from engine.store import tables
-from engine.words import T
+from engine.words import T, Words
 
 if TYPE_CHECKING:
     from engine.runtime.desk import Desk
@@ -199,14 +199,7 @@ def transfer(desk: Desk, task_key: int, to: str, reason: str, *, by: str, addres
         if not over or task["state"] != "CREATED":  # type: ignore[index]  # not over, when there is no task
             task, case, _, on_behalf_of = _open_task(desk, tx, task_key, by)
         assert task is not None
-        receiver = directory.person(to)
-        refusal = None
-        if receiver is None or not receiver.active:
-            refusal = T("%(login)s is not an active member of the office.", login=to)
-        elif excluded_by(directory, to, task["excluded"]):
-            refusal = T("%(name)s may not handle this task because of a conflict of interest.", name=receiver.name)
-        elif to == task["assignee"]:
-            refusal = T("%(name)s already has this task.", name=receiver.name)
+        refusal = receiver_refusal(directory, SimpleNamespace(**task), to)
         if refusal is not None:
             raise ValidationFailed(refusal, errors={"to": [refusal]})
         _assign(tx, task, to)
@@ -228,6 +221,18 @@ def transfer(desk: Desk, task_key: int, to: str, reason: str, *, by: str, addres
         notices.post(desk, tx)
 
     desk.command(work, by=by, address=address)
+
+
+def receiver_refusal(directory: Any, task: Any, to: str) -> Words | None:
+    """Why ``task`` (a ``user_task`` row) may not be handed to ``to``; ``None`` when it may."""
+    receiver = directory.person(to)
+    if receiver is None or not receiver.active:
+        return T("%(login)s is not an active member of the office.", login=to)
+    if excluded_by(directory, to, task.excluded):
+        return T("%(name)s may not handle this task because of a conflict of interest.", name=receiver.name)
+    if to == task.assignee:
+        return T("%(name)s already has this task.", name=receiver.name)
+    return None
 
 
 def _is_over(directory: Any, groups: frozenset[str], task: Mapping[str, Any], case: CaseState | None) -> bool:

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.bpmn import activities
-from engine.bpmn.elements import ElementFailure, EventDefinition, FlowNode
+from engine.bpmn.elements import ElementFailure, EventDefinition, Flow, FlowNode
 from engine.bpmn.execution import MAX_NAME, Execution, Token, awaited
 from engine.bpmn.timers import first_due
-from engine.bpmn.variables import plain
+from engine.bpmn.variables import ScopeView, plain
 from engine.runtime.effects import ActivityEvent
+from engine.runtime.limits import following
 from engine.runtime.operations import history
 from engine.store import tables
 from engine.store.types import new_key
@@ -101,6 +102,9 @@ class Live:
             )
         )
 
+    def flow_passed(self, flow: Flow) -> None:
+        self.unit.effects.flows.append((self.row["process_id"], flow.id))
+
     # --- wait states -----------------------------------------------------------------------------------------------------
 
     def open_task(self, token: Token) -> None:
@@ -176,21 +180,28 @@ class Live:
             }
         )
 
-    def open_timer(self, token: Token, event: FlowNode, reference: str, definition: EventDefinition, value: Any) -> None:
-        due = first_due(definition.timer_type, value, self.now(), event.label)
-        self.unit.timers.append(
-            {
-                "key": new_key(),
-                "instance_key": self.key,
-                "definition_key": None,
-                "token": token.id,
-                "element_id": reference,
-                "due_at": due.at,
-                "occurrence": 0,
-                "repeats": due.repeats if due.every else None,
-                "every": due.every,
-            }
-        )
+    def open_timer(self, token: Token, event: FlowNode, reference: str, definition: EventDefinition, view: ScopeView) -> None:
+        row: dict[str, Any] = {
+            "key": new_key(),
+            "instance_key": self.key,
+            "definition_key": None,
+            "token": token.id,
+            "element_id": reference,
+            "due_at": None,
+            "occurrence": 0,
+            "repeats": None,
+            "every": None,
+            "case_key": None,
+            "follows": None,
+            "calendar_version": None,
+        }
+        if following.asks(definition):
+            following.arm(self.unit.engine.desk, self.unit.tx, row, self.row["root_key"], definition, event.label, view, holders_of(token))
+            self.unit.effects.following.append(row)
+        else:
+            due = first_due(definition.timer_type, definition.timer.evaluate(view), self.now(), event.label)
+            row.update(due_at=due.at, repeats=due.repeats if due.every else None, every=due.every)
+        self.unit.timers.append(row)
 
     def open_subscription(self, token: Token, reference: str, kind: str, name: str, correlation_key: str) -> None:
         row = {
@@ -212,6 +223,7 @@ class Live:
         mine = lambda row: row["instance_key"] == self.key and row["token"] == token.id  # noqa: E731
         if "timer" in kinds:
             self.unit.timers = [row for row in self.unit.timers if not mine(row)]
+            self.unit.effects.following = [row for row in self.unit.effects.following if not mine(row)]
             self.closed_timers.append(token.id)
         if kinds & {"message", "signal"}:
             self.unit.subscriptions = [row for row in self.unit.subscriptions if not mine(row)]
@@ -266,6 +278,7 @@ class Live:
             resolved_at=None,
             resolved_by=None,
         )
+        self.unit.engine.desk.held_up(self.unit.tx, self.row["process_id"], token.task_spec.label)
 
 
 def names(value: Any) -> list[str]:
@@ -274,6 +287,15 @@ def names(value: Any) -> list[str]:
         return []
     items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
     return list(dict.fromkeys(text for item in items if item is not None and (text := str(item).strip())))
+
+
+def holders_of(token: Token) -> list[int]:
+    """The ids of a token and of those around it, from the inside out."""
+    ids = []
+    while token is not None:
+        ids.append(token.id)
+        token = token.parent
+    return ids
 
 
 def waits_of(spec: FlowNode) -> set[str]:

@@ -72,6 +72,10 @@ class People:
         with self._desk.engine.reading() as own:
             return self._kept.get(own)
 
+    def hold(self, directory: Directory) -> None:
+        """Take ``directory`` for what the tables say."""
+        self._kept.hold(directory)
+
     def forget(self) -> None:
         """Read the tables again at the next question."""
         self._kept.forget()

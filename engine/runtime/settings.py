@@ -34,6 +34,9 @@ class DeskSettings:
     ``history_level``             what is kept of instances whose process does not say: ``none``, ``activity`` or ``full``.
     ``history_ttl_days``          days after its end that a case may be deleted, where its process does not say; ``None``: never.
     ``order_number``              number rule of supervision orders; ``{year}`` and ``{serial}``, which begins anew each year.
+    ``bulletin_number``           number rule of bulletins, drawn when one is issued.
+    ``card_number``               the same of the cards of electronic supervision.
+    ``design_second_approval``    whether a second person must agree before a procedure is published.
     ``password_min_length``       shortest password.
     ``password_memory_kib``       memory that checking one password costs (Argon2id), which is what makes guessing expensive.
     """
@@ -57,6 +60,9 @@ class DeskSettings:
     history_level: str = "activity"
     history_ttl_days: int | None = None
     order_number: str = "周科督〔{year}〕{serial}号"
+    bulletin_number: str = "周科通报〔{year}〕{serial}号"
+    card_number: str = "周科监〔{year}〕{serial}号"
+    design_second_approval: bool = True
     password_min_length: int = 10
     password_memory_kib: int = 65536
 

@@ -522,6 +522,7 @@ class Unit:
             if rows:
                 self.tx.execute(insert(table), rows)
                 self._with_written_waits.update(row["instance_key"] for row in rows)
+        self.effects.written_timers.update(row["key"] for row in self.effects.following)
         self.timers, self.subscriptions = [], []
 
     # --- user tasks ------------------------------------------------------------------------------------------------------
@@ -551,6 +552,7 @@ class Unit:
         """Run what is left, tell the desk, write everything."""
         self.settle()
         self._close_ended_work()
+        self.engine.desk.note_of(self.tx).unit = self
         self.engine.desk.observe(self.tx, self.effects)
         self._write()
 

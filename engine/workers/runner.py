@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from engine.errors import Conflict, EngineError, ValidationFailed
+from engine.runtime import nodeclock
 from engine.runtime.telling.notices import packed
 from engine.words import T
 from engine.workers.registry import Worker
@@ -163,6 +164,9 @@ class Runner:
         taken: list[tuple[JobContext, Worker]] = []
         if free <= 0 or self._stopping.is_set():
             return taken
+        # Retries, leases and what is to be sent later go by the clock: a process that does jobs and nothing else must know that its own
+        # is right, as a node that looks for due work does.
+        nodeclock.check(self.engine)
         types = self.engine.waiting_jobs(list(self.workers))
         # Each type is the first in turn, so that a flood of one does not starve the others.
         self._turn += 1

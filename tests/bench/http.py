@@ -18,7 +18,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import yaml
 from flask import Flask, redirect, request
 from sqlalchemy import select
 
@@ -26,10 +25,10 @@ from engine import Engine, EngineError
 from engine.runtime import demo
 from engine.store import tables
 from tests.bench.measuring import Sent, interleaved, row, sent_by
+from tests.support.player import SCENARIOS, read
 from web.app import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENARIOS = ROOT / "tests" / "processes" / "scenarios"
 NOW = datetime(2026, 11, 23, 1, 5, tzinfo=UTC)
 REPETITIONS = 60
 SAVED_CASES = 40
@@ -57,15 +56,14 @@ class Office:
 
     def _usable(self) -> dict[str, Any]:
         """The first scenario, by name, whose start and first step can be repeated: a start form and plain data."""
-        for path in sorted(SCENARIOS.glob("*.yaml")):
-            scenario = yaml.load(path.read_text("utf-8"), Loader=_PlainLoader)
-            start, step = scenario.get("start") or {}, (scenario.get("steps") or [{}])[0]
+        for scenario in map(read, SCENARIOS):
+            step = (scenario["steps"] or [{}])[0]
             data = step.get("data") or {}
-            if not start.get("data") or not step.get("element") or any(str(value).startswith("=") for value in data.values()):
+            if not scenario.get("start") or not step.get("element") or any(str(value).startswith("=") for value in data.values()):
                 continue
-            for login in self.logins(start["by"]):
+            for login in self.logins(scenario["by"]):
                 try:
-                    instance = self.engine.desk.start_case(scenario["process"], start["data"], by=login)
+                    instance = self.engine.desk.start_case(scenario["process"], scenario["start"], by=login)
                 except EngineError:
                     continue
                 if step["element"] in self.open_tasks(instance.key):
@@ -95,7 +93,7 @@ class Office:
 
     def start(self, client: Any = None) -> int:
         """Post the start form; gives the new case's key."""
-        form = {"data": json.dumps(self.scenario["start"]["data"], ensure_ascii=False), "command_token": self.token()}
+        form = {"data": json.dumps(self.scenario["start"], ensure_ascii=False), "command_token": self.token()}
         answer = (client or self.client(self.scenario["login"])).post(f"/start/{self.scenario['process']}", data=form)
         if answer.status_code != 302:
             raise SystemExit(f"The start form was refused ({answer.status_code}): {_sentence(answer.text)}")
@@ -127,16 +125,6 @@ class Office:
     def case_no(self, case: int) -> str:
         with self.engine.reading() as conn:
             return conn.execute(select(tables.case_file.c.case_no).where(tables.case_file.c.key == case)).scalar_one()
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Dates stay texts, as a form posts them."""
-
-
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _sentence(page: str) -> str:
@@ -274,7 +262,7 @@ def measure(office: Office, copied: Callable[[Office], tuple[Any, str, str]]) ->
     driver = bare_app(by_driver(connection, begin), recording).test_client()
     alchemy = bare_app(by_sqlalchemy(second), recording).test_client()
     bodies = {
-        "start": {"data": json.dumps(office.scenario["start"]["data"], ensure_ascii=False)},
+        "start": {"data": json.dumps(office.scenario["start"], ensure_ascii=False)},
         "task": {"data": json.dumps(office.scenario["step"].get("data") or {}, ensure_ascii=False)},
     }
 

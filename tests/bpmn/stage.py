@@ -62,8 +62,8 @@ class Actor:
     def open_job(self, token: Token, type: str, retries: int, headers: dict[str, str]) -> None:
         self.rows.append(Row("job", token.id, token.task_spec.bpmn_id, type))
 
-    def open_timer(self, token: Token, event: Any, reference: str, definition: Any, value: Any) -> None:
-        self.rows.append(Row("timer", token.id, reference, value=value))
+    def open_timer(self, token: Token, event: Any, reference: str, definition: Any, view: Any) -> None:
+        self.rows.append(Row("timer", token.id, reference, value=definition.timer.evaluate(view)))
 
     def open_subscription(self, token: Token, reference: str, kind: str, name: str, correlation_key: str) -> None:
         self.rows.append(Row(kind, token.id, reference, name, correlation_key))
@@ -97,6 +97,9 @@ class Actor:
 
     def escalation_escaped(self, token: Token, code: str, variables: dict[str, Any]) -> bool:
         return self._escaped("escalation", code, variables)
+
+    def flow_passed(self, flow: Any) -> None:
+        self.stage.passed.append(flow.id)
 
     def _escaped(self, kind: str, code: str, variables: dict[str, Any]) -> bool:
         if self.parent is None:
@@ -140,6 +143,7 @@ class Stage:
     done: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     incidents: list[tuple[str, str]] = field(default_factory=list)
     decisions: dict[str, Any] = field(default_factory=dict)
 

@@ -1,8 +1,9 @@
 """A year of an office, day by day, over all delivered procedures: every clock and every rung against a slow, obvious reference.
 
 People start cases on many days and go on with each after some days, too late quite often; so cases are supplemented, extended, taken
-back, decided by silence, and many run over their limits.  Twice a day, when the office opens and right after it closes, the node looks
-for due work; after each look every clock is compared with the reference, which walks from day to day through the calendar table.
+back, decided by silence, and many run over their limits; their chiefs pause and extend limits at random besides.  Twice a day, when the
+office opens and right after it closes, the node looks for due work; around each look every clock, every rung and every timer that
+follows a clock is compared with the reference, which walks from day to day through the calendar table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pytest
 from sqlalchemy import select
 
 from engine import Engine
+from engine.deadlines.pauses import PAUSE_KINDS
 from engine.errors import EngineError
 from engine.runtime import demo
 from engine.store import tables
@@ -37,6 +39,9 @@ ROUNDS = 8 if DEEP else 1
 OPENING, CLOSING = time(8, 30), time(17, 30)
 ONE_DAY = timedelta(days=1)
 GIVE_UP_AFTER = 90
+MEDDLING = 0.04
+"""How likely it is that somebody pauses, resumes or extends a running limit on a working day."""
+KINDS = tuple(PAUSE_KINDS)[:2]
 
 
 # --- the reference -----------------------------------------------------------------------------------------------------------
@@ -170,16 +175,19 @@ def _months_later(day: date, months: int) -> date:
 
 LICENCE = {
     "process": "licence",
-    "start": {"by": "window", "data": {**desk_models.START, "received": "2026-11-23T09:00+08:00"}},
+    "title": "许可：补正、延期、退回各一次",
+    "at": "2026-11-23T09:00:00+08:00",
+    "by": "window",
+    "start": {**desk_models.START, "received": "2026-11-23T09:00+08:00"},
     "steps": [
-        {"element": "accept", "who": "window", "outcome": "supplement", "data": {}},
-        {"element": "correct", "who": "assignee", "data": {}},
-        {"element": "accept", "who": "window", "outcome": "accept", "data": {}},
-        {"extend": "handle", "who": "clerk@gaoxin"},
-        {"element": "handle", "who": "clerk@gaoxin", "outcome": "submit", "data": {}},
-        {"element": "sign", "who": "vice_director", "outcome": "return", "opinion": "请补充依据。", "data": {}},
-        {"element": "handle", "who": "clerk@gaoxin", "outcome": "submit", "data": {}},
-        {"element": "sign", "who": "vice_director", "outcome": "approve", "data": {}},
+        {"do": "complete", "element": "accept", "by": "window", "outcome": "supplement", "data": {}},
+        {"do": "complete", "element": "correct", "by": "assignee", "data": {}},
+        {"do": "complete", "element": "accept", "by": "window", "outcome": "accept", "data": {}},
+        {"do": "extend", "element": "handle", "by": "clerk@gaoxin"},
+        {"do": "complete", "element": "handle", "by": "clerk@gaoxin", "outcome": "submit", "data": {}},
+        {"do": "complete", "element": "sign", "by": "vice_director", "outcome": "return", "opinion": "请补充依据。", "data": {}},
+        {"do": "complete", "element": "handle", "by": "clerk@gaoxin", "outcome": "submit", "data": {}},
+        {"do": "complete", "element": "sign", "by": "vice_director", "outcome": "approve", "data": {}},
     ],
 }
 
@@ -215,7 +223,7 @@ class Case:
         self.player = Player(engine, clock, self.scenario)
         self.begins, self.chance = begins, chance
         self.pace = chance.choice((1, 3, 9, 20))
-        self.steps = [step for step in self.scenario["steps"] if "overdue" not in step]
+        self.steps = [step for step in self.scenario["steps"] if step["do"] != "wait"]
         self.next_on, self.waited, self.end = begins, 0, ""
 
     def act(self, today: date) -> None:
@@ -224,13 +232,12 @@ class Case:
         by = today - WRITTEN_FOR
         try:
             if not self.player.case_key:
-                start = self.scenario["start"]
-                data = self.player.answers(moved(start["data"], by))
-                self.player.case_key = self.player.engine.desk.start_case(self.scenario["process"], data, by=self.player.people(start["by"])[0]).key
+                data = self.player.answers(moved(self.scenario["start"], by))
+                self.player.case_key = self.player.open_case(self.scenario["process"], data, self.player.people(self.scenario["by"])[0])
             elif not self.steps:
                 self.end = "played"
             else:
-                place = self.steps[0].get("element") or self.steps[0].get("extend")
+                place = self.steps[0].get("element")
                 if place and not self.player.open_tasks(place):
                     # The case is elsewhere, or a limit must pass first.
                     self.waited += 1
@@ -241,6 +248,35 @@ class Case:
             # Too late, or decided otherwise meanwhile: the case is left to its limits.
             self.end = f"{type(refusal).__name__}: {refusal}"
         self.next_on = today + timedelta(days=self.chance.randint(0, self.pace))
+
+
+class Chiefs:
+    """Who pauses limits, lets them go on and extends them, at random; what the rules do not allow is refused."""
+
+    def __init__(self, engine: Engine, chance: random.Random) -> None:
+        self.engine, self.chance, self.done = engine, chance, Counter()
+        with engine.reading() as conn:
+            self.director = engine.desk.people.directory(conn).members("director")[0]
+
+    def act(self, clocks: list[Any]) -> None:
+        for row in clocks:
+            if row["state"] == "STOPPED" or row["ledger"]["rule"]["unit"] == "ch" or self.chance.random() > MEDDLING:
+                continue
+            deed = self.chance.choice(("pause", "resume", "extend"))
+            try:
+                self.do(deed, row)
+            except EngineError:
+                deed += " refused"
+            self.done[deed] += 1
+
+    def do(self, deed: str, row: Any) -> None:
+        desk, where = self.engine.desk, (row["case_key"], [row["key"]], self.chance.choice(KINDS))
+        if deed == "pause":
+            desk.pause_clocks(*where, "等待结果", document="川科函〔2026〕1号", by=self.director)
+        elif deed == "resume":
+            desk.resume_clocks(*where, by=self.director)
+        else:
+            desk.extend_clock(row["key"], self.chance.randint(1, 5), "案情复杂", by=self.director)
 
 
 # --- the year ----------------------------------------------------------------------------------------------------------------
@@ -260,6 +296,8 @@ class Year:
         self.ladders = engine.desk.book().ladders
         self.known: dict[int, tuple[str, tuple[date, datetime] | None, dict[str, datetime]]] = {}
         self.fired: dict[tuple[int, str], datetime] = {}
+        self.owed: dict[tuple[int, str], datetime] = {}
+        """What must have fired by now, and for when: by the reference alone."""
         self.seen = Counter()
         self.last_look = clock.now
 
@@ -268,33 +306,67 @@ class Year:
         before = self.clock.now
         self.clock.now = max(at, before)
         now = self.clock.now
-        expected = {row["key"]: self.compared(row) for row in self.clocks()}
+        rows = {row["key"]: row for row in self.clocks()}
+        expected = {key: self.compared(row) for key, row in rows.items()}
+        first_timers = self.compared_timers(rows)
         self.engine.run_due()
-        written_to = set()
+        written_to, begun = set(), {}
         for row in self.clocks():
             if self.compared(row)[1] == now:
                 written_to.add(row["key"])
+            if row["key"] not in expected:
+                begun[row["key"]] = self.reference.rungs({**row["ledger"], "stopped_at": None}, self.ladder(row))
+                if row["state"] == "RUNNING":
+                    self.owe(row["key"], begun[row["key"]], now)
             assert row["next_rung_at"] is None or row["state"] != "RUNNING" or row["next_rung_at"] > now, row
+        for key, (times, _) in expected.items():
+            # A timer of the case that was due first, or at the same instant, may have ended or paused the clock; nothing else may.
+            until = first_timers.get(rows[key]["case_key"]) if key in written_to else None
+            self.owe(key, {rung: at for rung, at in times.items() if until is None or at < until}, now)
+            self.seen["left to a timer"] += sum(until is not None and until <= at <= now and (key, rung) not in self.owed for rung, at in times.items())
         with self.engine.reading() as conn:
             firings = conn.execute(select(tables.rung_firing).where(tables.rung_firing.c.fired_at >= now)).mappings().all()
         for firing in firings:
             mark = (firing["clock_key"], firing["rung"])
             assert mark not in self.fired
             self.fired[mark] = firing["fired_at"]
-            if firing["clock_key"] not in expected:
-                continue  # of a clock that began and ran out within this look
-            times, since = expected[firing["clock_key"]]
+            # One that began and ran out within this look has no rungs that could have been due at the look before.
+            times, since = expected.get(firing["clock_key"]) or (begun[firing["clock_key"]], now)
             assert firing["planned_at"] == times[firing["rung"]], (dict(firing), times)
+            self.owed.setdefault(mark, times[firing["rung"]])
             assert times[firing["rung"]] <= now, "a rung fired early"
             # On its day: it was not due at the look before, unless the ledger has been written to since.
             assert times[firing["rung"]] > self.last_look or since > self.last_look, (dict(firing), times, self.last_look)
             self.seen["late" if firing["late"] else "in time"] += 1
-        for key, (times, since) in expected.items():
-            for rung, planned in times.items():
-                # A timer of the same instant may have ended the clock: silence that lets a limit run out is one.
-                at_that_instant = key in written_to and (planned > self.last_look or since > self.last_look)
-                assert planned > now or (key, rung) in self.fired or at_that_instant, (rung, planned, now, next(dict(row) for row in self.clocks() if row["key"] == key))
+        assert self.fired.keys() == self.owed.keys(), {mark: self.owed.get(mark) for mark in self.fired.keys() ^ self.owed.keys()}
         self.last_look = now
+
+    def owe(self, key: int, times: dict[str, datetime], now: datetime) -> None:
+        for rung, planned in times.items():
+            if planned <= now:
+                self.owed.setdefault((key, rung), planned)
+
+    def compared_timers(self, clocks: dict[int, Any]) -> dict[int, datetime]:
+        """Hold the timers that follow a clock against the reference; gives the first due timer of each case."""
+        first: dict[int, datetime] = {}
+        timer, instance = tables.timer, tables.instance
+        with self.engine.reading() as conn:
+            rows = conn.execute(
+                select(timer, instance.c.root_key).join(instance, instance.c.key == timer.c.instance_key).where(instance.c.state == "ACTIVE")
+            ).mappings()
+            for row in rows:
+                if row["due_at"] is not None and row["due_at"] <= self.clock.now:
+                    first[row["root_key"]] = min(row["due_at"], first.get(row["root_key"], row["due_at"]))
+                for ask in row["follows"]["asks"] if row["follows"] else ():
+                    if ask["clock"] is None or clocks[ask["clock"]]["state"] == "STOPPED":
+                        continue
+                    due = self.known[ask["clock"]][1]
+                    assert row["due_at"] == (due[1] + timedelta(seconds=1) if due else None), dict(row)
+                    self.seen["timers asleep" if due is None else "timers compared"] += 1
+        return first
+
+    def ladder(self, row: Any) -> Any:
+        return self.ladders.get(row["ladder_id"]) or self.ladders["standard"]
 
     def clocks(self) -> list[Any]:
         with self.engine.reading() as conn:
@@ -306,8 +378,7 @@ class Year:
         mark = repr([ledger[name] for name in ("rule", "started_at", "pauses", "extensions", "stopped_at")] + [ledger.get("kept"), row["ladder_id"]])
         known = self.known.get(row["key"])
         if known is None or known[0] != mark:
-            ladder = self.ladders.get(row["ladder_id"]) or self.ladders["standard"]
-            known = self.known[row["key"]] = (mark, self.reference.due(ledger), self.reference.rungs(ledger, ladder), self.clock.now)
+            known = self.known[row["key"]] = (mark, self.reference.due(ledger), self.reference.rungs(ledger, self.ladder(row)), self.clock.now)
         _, due, times, since = known
         assert row["due_at"] == (due[1] if due else None), (row["rule_id"], ledger, due)
         assert row["overdue_at"] == (due[1] + timedelta(seconds=1) if due else None)
@@ -331,7 +402,7 @@ def test_a_year_over_all_procedures_ends_with_every_ledger_equal_to_the_referenc
         for scenario in [*map(read, SCENARIOS), *[LICENCE] * 6]
         for _ in range(ROUNDS)
     ]
-    year = Year(engine, clock)
+    year, chiefs = Year(engine, clock), Chiefs(engine, chance)
     today = FIRST
     while today <= LAST:
         year.look(_instant(today, OPENING))
@@ -339,6 +410,7 @@ def test_a_year_over_all_procedures_ends_with_every_ledger_equal_to_the_referenc
             clock.now = _instant(today, time(9, 0))
             for case in cases:
                 case.act(today)
+            chiefs.act(year.clocks())
         year.look(_instant(today, CLOSING) + timedelta(seconds=1))
         today += ONE_DAY
     with engine.reading() as conn:
@@ -348,14 +420,16 @@ def test_a_year_over_all_procedures_ends_with_every_ledger_equal_to_the_referenc
     engine.dispose()
     assert incidents == []
     assert len(fired) == len(set(fired)) == len(year.fired)
+    assert {(row["key"], rung) for row in clocks for rung in row["ledger"]["fired"]} == set(fired)
     assert all(case.player.case_key for case in cases)
     # What the year must have contained, or it proved little.
     ends = Counter(re.sub(r":.*", "", case.end, flags=re.DOTALL) or "unfinished" for case in cases)
     contained = {
         "clocks": len(clocks), "rungs": len(fired), "pauses": sum(len(row["ledger"]["pauses"]) for row in clocks),
         "extensions": sum(len(row["ledger"]["extensions"]) for row in clocks), "overdue": sum(rung == "overdue" for _, rung in fired),
-        "directors told": sum(rung == "director" for _, rung in fired), "stopped": sum(row["state"] == "STOPPED" for row in clocks),
+        "paused by a person": chiefs.done["pause"], "resumed by a person": chiefs.done["resume"], "timers asleep": year.seen["timers asleep"],
+        "timers compared": year.seen["timers compared"], "directors told": sum(rung == "director" for _, rung in fired), "stopped": sum(row["state"] == "STOPPED" for row in clocks),
     }  # fmt: skip
-    print(contained, dict(ends), dict(year.seen))
+    print(contained, dict(ends), dict(year.seen), dict(chiefs.done))
     assert all(contained.values()), contained
     assert contained["clocks"] > 3 * len(cases) and contained["rungs"] > 3 * len(cases), contained

@@ -63,12 +63,12 @@ def test_after_an_outage_the_rungs_before_a_timer_fire_before_it_ends_their_limi
 
 
 def test_a_rung_that_cannot_be_fired_does_not_hold_up_the_timer_after_it(engine, case, clock, rows, monkeypatch):
-    from engine.runtime.limits import rungs
+    from engine.runtime.limits import rung_actions
 
     def broken(*_args):
         raise RuntimeError("no directory")
 
-    monkeypatch.setattr(rungs._Firing, "run", broken)
+    monkeypatch.setattr(rung_actions.Firing, "run", broken)
     clock.office("2026-12-09 09:00")
     engine.run_due()
     assert "silent_accept" in {activity.element_id for activity in engine.activities(case.key)}

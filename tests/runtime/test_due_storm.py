@@ -12,7 +12,7 @@ from engine.store import tables
 from tests.bpmn.builder import boundary, catch, end, process, task, timer, user
 from tests.support.storm import SETTINGS, Node, Storm
 
-TIMERS, RUNGS = 450, 150
+TIMERS, RUNGS = 450, 600
 ONLY_POSTGRESQL = pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgres)])
 
 
@@ -34,7 +34,7 @@ def node(database_url, request):
 
 
 @ONLY_POSTGRESQL
-@pytest.mark.parametrize("commits", [9, 60], ids=["among its timers", "among its rungs"])
+@pytest.mark.parametrize("commits", [9, 14], ids=["among its timers", "among its rungs"])
 def test_of_two_nodes_one_is_killed_half_way_and_everything_fires_exactly_once(storm, node, commits):
     first, second = node("first"), node("second")
     second.go(until=commits)
@@ -49,7 +49,7 @@ def test_of_two_nodes_one_is_killed_half_way_and_everything_fires_exactly_once(s
     assert shares["first"] and shares["second"]
 
 
-@pytest.mark.parametrize("commits", [9, 60], ids=["among its timers", "among its rungs"])
+@pytest.mark.parametrize("commits", [9, 30], ids=["among its timers", "among its rungs"])
 def test_a_lone_node_that_is_killed_leaves_the_rest_to_its_successor(storm, node, commits):
     victim = node("victim")
     victim.go(until=commits)

@@ -66,6 +66,14 @@ class Visitor:
         connection.request("POST", path, parse.urlencode(fields), headers)
         return connection
 
+    def listen(self, path: str) -> http.client.HTTPResponse:
+        """Ask for something that does not end, and return when its first line has come; the caller closes it."""
+        wanted = request.Request(self.url + path)
+        self._cookies.add_cookie_header(wanted)
+        connection = http.client.HTTPConnection(wanted.host, timeout=30)
+        connection.request("GET", path, headers={"Cookie": wanted.get_header("Cookie") or "", "Connection": "close"})
+        return connection.getresponse()
+
     def _send(self, wanted: request.Request) -> Answer:
         try:
             with self._opener.open(wanted, timeout=60) as response:

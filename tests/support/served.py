@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from engine import Engine
+from engine.runtime.design import playing
 from engine.store import tables
 from tests.support.player import Player
 from tests.support.server import RunningServer
@@ -94,77 +95,25 @@ class ServedPlayer(Player):
             return day.isoformat() + value[10:]
         return super()._value(value)
 
-    def play(self) -> None:
-        self.begin()
-        for number, step in enumerate(self.scenario["steps"], 1):
-            try:
-                self.step(step)
-            except Exception as error:
-                raise AssertionError(f"step {number} {step}: {error}; waiting: {self.waiting()}; {self._incidents()}") from error
-            self._pause()
-
     def begin(self) -> None:
         """Open the case on a calm morning."""
         self.calm_morning()
         self.shift = self.local_now.date() - SCENARIO_DAY
-        start = self.scenario["start"]
-        by = self.people(start["by"])[0]
-        self.case_key = self.open_case(self.scenario["process"], self.answers(start["data"]), by)
-        self.logins.add(by)
+        # The desk's own clock is the server's; only its pages move it.
+        playing.Player.begin(self)
+        self.logins.add(self.by)
         case = tables.case_file
         with self.engine.reading() as conn:
             self.case_no = conn.execute(select(case.c.case_no).where(case.c.key == self.case_key)).scalar_one()
-        self._pause()
+        self._look_between()
 
     def take_over(self, other: ServedPlayer) -> None:
         """Go on with the case of another player."""
         self.case_key, self.case_no, self.shift = other.case_key, other.case_no, other.shift
 
-    def play_until(self, element: str) -> None:
-        """Open the case and play up to, but without, the step of ``element`` (or the extension or message of that name)."""
-        self.begin()
-        for step in self.scenario["steps"]:
-            if element in (step.get("element"), step.get("extend"), step.get("message")):
-                return
-            self.step(step)
+    def complete(self, task: Any, data: dict[str, Any], outcome: str | None, opinion: str, by: str) -> None:
+        self.finish(task, data, outcome, opinion, by)
+        self.logins.add(by)
 
-    def step(self, step: Mapping[str, Any]) -> None:
-        if "message" in step:
-            by = self.people(step["who"])[0]
-            self.act(step["message"], self.answers(step.get("data")), by)
-        elif "extend" in step:
-            task = self.open_tasks(step["extend"])[0]
-            self.ask_extension(task, task.assignee or self._worker(task, step["who"]))
-        elif "overdue" in step:
-            self._let_pass(step["overdue"], step.get("from"))
-        else:
-            self._do(step)
-
-    def _do(self, step: Mapping[str, Any]) -> None:
-        tasks = self.open_tasks(step["element"])
-        assert tasks, f"no open task {step['element']}"
-        tasks.sort(key=lambda task: step["who"] not in task.candidate_groups)
-        for task in tasks if step.get("times") == "all" else tasks[:1]:
-            by = task.assignee if step["who"] == "assignee" else self._worker(task, step["who"])
-            assert by, f"nobody for {task.name}"
-            self.finish(task, self.answers(step.get("data")), step.get("outcome"), step.get("opinion", ""), by)
-            self.logins.add(by)
-
-    def _worker(self, task: Any, group: str) -> str:
-        """Somebody of the group who may take the task; whoever has it already goes first."""
-        named = [*task.candidate_users, *(login for each in task.candidate_groups for login in self.people(each))]
-        people = named if group == "candidate" else self.people(group)
-        if task.assignee in people:
-            return task.assignee
-        table = tables.user_task
-        with self.engine.reading() as conn:
-            row = conn.execute(select(table).where(table.c.key == task.key)).one()
-            able = [login for login in people if self.engine.desk.access.may_work(conn, row, login).allowed]
-        assert able, f"nobody of {group} may take {task.name}"
-        return able[0]
-
-    def _let_pass(self, rule: str, start: str | None) -> None:
-        with self.engine.transaction() as tx:
-            functions = self.engine.desk.functions(tx, self.case_key)
-            moment = functions["overdue"](rule, self._all_variables()[start[1:]]) if start else self._clock_overdue(rule)
-        self.until(moment.to_datetime() if hasattr(moment, "to_datetime") else moment)
+    def pass_time(self, until: datetime) -> None:
+        self.until(until)

@@ -77,6 +77,13 @@ class Storm:
         with self.engine.reading() as conn:
             return {name: conn.execute(question).scalar_one() for name, question in questions.items()}
 
+    def fired(self) -> int:
+        """How many timers and rungs have fired since :data:`INSTANT`, by any node."""
+        timers = select(func.count()).select_from(tables.firing).where(tables.firing.c.kind == "timer", tables.firing.c.fired_at >= INSTANT)
+        rungs = select(func.count()).select_from(tables.rung_firing).where(tables.rung_firing.c.planned_at == INSTANT)
+        with self.engine.reading() as conn:
+            return conn.execute(timers).scalar_one() + conn.execute(rungs).scalar_one()
+
     def expected(self) -> dict[str, int]:
         """The ledger of a storm of which everything fired exactly once."""
         return {
@@ -206,6 +213,12 @@ class Node:
         """SIGKILL when it has come to its commit, wherever it is by then."""
         assert self._pipe.recv() == "reached", "the node had finished before it could be killed"
         assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.join()
+
+    def kill_now(self) -> None:
+        """SIGKILL, wherever it is."""
+        assert self._process.pid is not None and self._process.is_alive(), "the node had finished before it could be killed"
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.join()
 

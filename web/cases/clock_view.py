@@ -1,4 +1,8 @@
-"""A clock as a page shows it: the strip, the arithmetic in words, the ledger, the rungs fired and to come."""
+"""A clock as a page shows it: its bar on a scale of days, the arithmetic in words, the ledger, the rungs fired and to come.
+
+A statutory limit and the promise the office makes for it stand in one block with two bars on one scale.  The light of the block is the
+more pressing of the two: the promise decides while it can still be kept, and a broken promise stays red although the law leaves more time.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,24 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from engine.deadlines import Clock, Derived, Rung, amount_words, derive, explain, rung_times
+from engine.deadlines import Clock, Derived, Pause, Rung, amount_words, derive, explain, rung_times
+from engine.deadlines.arithmetic import arithmetic, paused_amount
+from engine.deadlines.pauses import kind_word
 from engine.words import T, Words
+from web.cases.clock_bar import Bar, Scale, bar_of, scale_of
 from web.lights import Light, days_words, light_of
 
 UNIT_PARTS: dict[str, Words] = {
     "wd": T("working days"), "d": T("days"), "h": T("office hours"), "ch": T("hours"), "m": T("days"), "y": T("days"),
 }  # fmt: skip
+PHASES = frozenset({"subProcess", "callActivity", "transaction", "adHocSubProcess"})
+"""Types of elements that are a phase of the case and not a single step."""
+RESTARTED: Words = T("Started anew")
 
 
 @dataclass(frozen=True)
 class ClockView:
-    """One clock.  ``strip`` is a list of (part, width, words): used, over, paused, left."""
+    """One clock.  ``strip`` is a list of (part, width, words): used, over, paused, left; ``sleeping`` are rungs that wait for a pause to end."""
 
     row: Row
     clock: Clock
@@ -29,12 +39,30 @@ class ClockView:
     remaining: Words | str
     explanation: Words
     strip: tuple[tuple[str, float, Words], ...]
-    fired: tuple[Row, ...]
+    fired: tuple[tuple[Row, Rung | None], ...]
     coming: tuple[tuple[Rung, datetime], ...]
+    sleeping: tuple[Rung, ...]
+    pauses: tuple[tuple[Pause, Words | str, Words], ...]
+    scope: Words
+    bar: Bar
 
     @property
     def of_case(self) -> bool:
         return self.row.element_id is None
+
+    @property
+    def running(self) -> bool:
+        return self.row.state != "STOPPED"
+
+    @property
+    def restarted(self) -> bool:
+        """Whether it ended because its budget began anew in another clock."""
+        return bool(self.row.ledger.get("followed_by"))
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is such another clock."""
+        return bool(self.row.ledger.get("follows"))
 
     @property
     def limit(self) -> Words | str:
@@ -44,64 +72,149 @@ class ClockView:
         return amount_words(extension.amount, extension.unit)
 
 
-def clock_views(rows: Sequence[Row], firings: Sequence[Row], ladders: Any, calendar: Any, now: datetime) -> list[ClockView]:
-    """All clocks of a case, the pressing ones first; ``ladders`` is the desk's book."""
+@dataclass(frozen=True)
+class Block:
+    """Clocks that belong together: one limit, or a statutory one (first) and its promise."""
+
+    views: tuple[ClockView, ...]
+    light: Light
+
+    @property
+    def head(self) -> ClockView:
+        return self.views[0]
+
+    @property
+    def paired(self) -> bool:
+        return len(self.views) > 1
+
+    def kind(self, view: ClockView) -> Words:
+        return T("Promised limit") if view.clock.rule.promise_of else T("Statutory limit")
+
+
+def clock_views(
+    rows: Sequence[Row], firings: Sequence[Row], ladders: Any, calendar: Any, now: datetime, names: Mapping[str, str] | None = None
+) -> list[ClockView]:
+    """All clocks of a case, the pressing ones first; ``ladders`` is the desk's book, ``names`` element id → name for older ledgers."""
     fired_by: dict[int, list[Row]] = {}
     for firing in firings:
         fired_by.setdefault(firing.clock_key, []).append(firing)
-    views = [clock_view(row, fired_by.get(row.key, []), ladders, calendar, now) for row in rows]
+    views = [clock_view(row, fired_by.get(row.key, []), ladders, calendar, now, names) for row in rows]
     return sorted(views, key=lambda view: (view.row.state == "STOPPED", view.light.rank, view.row.due_at or now, view.row.key))
 
 
-def clock_view(row: Row, fired: Sequence[Row], ladders: Any, calendar: Any, now: datetime) -> ClockView:
+def blocks_of(views: Sequence[ClockView], calendar: Any, now: datetime) -> list[Block]:
+    """The views in their order, a promise joined with the limit it is for; both are drawn on one scale."""
+    found: list[Block] = []
+    paired: dict[int, ClockView] = {}
+    for view in views:
+        if view.clock.rule.promise_of:
+            other = _statutory(view, views)
+            if other is not None and other.row.key not in paired:
+                paired[other.row.key] = view
+    promises = {view.row.key for view in paired.values()}
+    done: set[int] = set()
+    for view in views:
+        if view.row.key in done:
+            continue
+        statutory = next((each for each in views if paired.get(each.row.key) is view), view) if view.row.key in promises else view
+        promise = paired.get(statutory.row.key)
+        done |= {statutory.row.key, *([promise.row.key] if promise else [])}
+        if promise is None:
+            found.append(Block((view,), view.light))
+            continue
+        both = (statutory, promise)
+        scale = Scale.of([scale_of(each.clock, calendar, now, [at for _, at in each.coming]) for each in both])
+        drawn = tuple(_redrawn(each, scale, calendar, now) for each in both)
+        found.append(Block(drawn, min((each.light for each in both), key=lambda light: light.rank)))
+    return found
+
+
+def _statutory(promise: ClockView, views: Sequence[ClockView]) -> ClockView | None:
+    """The clock that a promise was begun with: same element, same start, or the latest of that rule."""
+    row, wanted = promise.row, promise.clock.rule.promise_of
+    place = (row.instance_key, row.element_id, row.token)
+    same = [each for each in views if each.clock.rule.id == wanted and (each.row.instance_key, each.row.element_id, each.row.token) == place]
+    return max(same, key=lambda each: (each.clock.started_at == promise.clock.started_at, each.row.key), default=None)
+
+
+def _redrawn(view: ClockView, scale: Scale, calendar: Any, now: datetime) -> ClockView:
+    values = {name: getattr(view, name) for name in view.__dataclass_fields__}
+    ticks = [*((rung, at, False) for rung, at in view.coming), *((rung, firing.planned_at, True) for firing, rung in view.fired if rung)]
+    return ClockView(**{**values, "bar": bar_of(view.clock, calendar, now, ticks, scale)})
+
+
+def clock_view(
+    row: Row, fired: Sequence[Row], ladders: Any, calendar: Any, now: datetime, names: Mapping[str, str] | None = None
+) -> ClockView:
     """One clock row with its firings."""
     clock = Clock.from_dict(row.ledger)
     derived = derive(clock, calendar, now)
     done = {firing.rung for firing in fired} | set(row.ledger.get("fired", ()))
     ladder = ladders.ladder(row.ladder_id)
-    coming = tuple((rung, at) for rung, at in rung_times(clock, ladder, calendar) if rung.id not in done) if ladder else ()
+    times = rung_times(clock, ladder, calendar) if ladder else []
+    coming = tuple((rung, at) for rung, at in times if rung.id not in done)
+    sleeping = tuple(rung for rung in ladder.rungs if rung.id not in done) if ladder and clock.paused else ()
+    known = tuple((firing, ladder.rung(firing.rung) if ladder else None) for firing in fired)
+    planned = {firing.rung: firing.planned_at for firing in fired}
+    ticks = [(rung, planned.get(rung.id, at), rung.id in done) for rung, at in times]
+    ticks += [(rung, firing.planned_at, True) for firing, rung in known if rung and not times]
     return ClockView(
         row=row,
         clock=clock,
         derived=derived,
-        light=light_of(row, now),
+        light=_light(row, now),
         remaining="" if row.state == "STOPPED" else days_words(derived.remaining, derived.paused),
         explanation=explain(clock, calendar, now),
         strip=_strip(clock, derived, calendar, now),
-        fired=tuple(fired),
+        fired=known,
         coming=coming,
+        sleeping=sleeping,
+        pauses=tuple((each, kind_word(each.kind), amount_words(paused_amount(clock, each, calendar, now), arithmetic_unit(clock))) for each in clock.pauses),
+        scope=scope_words(row, names or {}),
+        bar=bar_of(clock, calendar, now, ticks, scale_of(clock, calendar, now, [at for _, at in coming])),
     )
+
+
+def _light(row: Row, now: datetime) -> Light:
+    """The light of a clock; one that was started anew in time was not closed, so it does not say so."""
+    light = light_of(row, now)
+    return Light("none", light.rank, RESTARTED) if light.code == "blue" and row.ledger.get("followed_by") else light
+
+
+def arithmetic_unit(clock: Clock) -> str:
+    """The unit in which days of this clock are counted: months and years are counted by calendar days."""
+    return "d" if clock.unit in ("m", "y") else clock.unit
+
+
+def scope_words(row: Row, names: Mapping[str, str]) -> Words:
+    """What a clock runs for: the whole case, a phase, or a step, with its name."""
+    if row.element_id is None:
+        return T("whole case")
+    scope = row.ledger.get("scope") or {}
+    name = scope.get("name") or names.get(row.element_id) or row.element_id
+    return T("phase “%(name)s”", name=name) if scope.get("type") in PHASES else T("step “%(name)s”", name=name)
 
 
 def _strip(clock: Clock, derived: Derived, calendar: Any, now: datetime) -> tuple[tuple[str, float, Words], ...]:
     unit = UNIT_PARTS.get(clock.unit, T("days"))
     total = float(derived.total) if derived.total is not None else None
     used = float(derived.used)
-    paused = _paused_days(clock, calendar, now)
     parts: list[tuple[str, float, Words]] = []
     within = min(used, total) if total is not None else used
     if within > 0:
         parts.append(("used", within, T("used %(amount)s %(unit)s", amount=_number(within), unit=unit)))
     if total is not None and used > total:
-        parts.append(("over", used - total, T("over by %(amount)s %(unit)s", amount=_number(used - total), unit=unit)))
-    if paused:
-        parts.append(("paused", float(paused), T("paused %(amount)s working days", amount=paused)))
+        # Of a limit in working days the head says how many it is over, whether paused meanwhile or not; so does the bar.
+        over = float(-derived.remaining) if clock.unit == "wd" and derived.overdue and not clock.stopped_at else used - total
+        parts.append(("over", over, T("over by %(amount)s %(unit)s", amount=_number(over), unit=unit)))
+    paused = arithmetic(clock, calendar, clock.stopped_at or now)
+    if paused.paused:
+        parts.append(("paused", float(paused.paused), T("paused for %(amount)s", amount=amount_words(paused.paused, paused.unit))))
     if total is not None and used < total:
         left = _number(total - used)
         words = T("%(amount)s %(unit)s to spare", amount=left, unit=unit) if clock.stopped_at else T("%(amount)s %(unit)s left", amount=left, unit=unit)
         parts.append(("left", total - used, words))
     return tuple(parts)
-
-
-def _paused_days(clock: Clock, calendar: Any, now: datetime) -> int:
-    """Working days under pause so far, for the strip; the due date itself is worked out from the ledger elsewhere."""
-    days = 0
-    for pause in clock.pauses:
-        start = calendar.local(pause.start).date() if isinstance(pause.start, datetime) else pause.start
-        until = pause.end or now
-        end = calendar.local(until).date() if isinstance(until, datetime) else until
-        days += max(0, calendar.workdays_between(start, end))
-    return days
 
 
 def _number(value: float) -> str:

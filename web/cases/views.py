@@ -10,13 +10,16 @@ from flask import abort, flash, g, jsonify, make_response, redirect, render_temp
 from flask_babel import gettext as _
 from sqlalchemy import Connection, Row
 
+from engine.deadlines.pauses import kind_word
 from engine.errors import InvalidState, NotFound, ValidationFailed
 from engine.runtime.access import access_case
+from engine.runtime.limits import pausing
 from engine.words import T
 from web import filters, security
 from web.cases import answers, blueprint, queries
 from web.cases.answers import engine
-from web.cases.clock_view import RECIPIENTS, clock_views
+from web.cases.clock_acting import decided_kinds, pausable
+from web.cases.clock_view import RECIPIENTS, blocks_of, clock_views
 from web.cases.decisions import decisions
 from web.cases.diagrams import diagrams
 from web.cases.trails import trail_lines
@@ -55,7 +58,8 @@ def context(conn: Connection, case: Row) -> dict[str, Any]:
     hide = answers.masking(conn, case)
     sheet = hide.sheet
     trail = queries.trail_of(conn, case.key)
-    clocks = clock_views(queries.clocks_of(conn, case.key), queries.firings_of(conn, case.key), desk.book(conn), calendar, now)
+    names = {line.element_id: line.element_name for line in trail if line.element_id and line.element_name}
+    clocks = clock_views(queries.clocks_of(conn, case.key), queries.firings_of(conn, case.key), desk.book(conn), calendar, now, names)
     attachments = hide.open_files(queries.attachments_of(conn, case.key), trail)
     open_tasks = queries.open_tasks_of(conn, case.key)
     running = [view for view in clocks if view.row.state != "STOPPED"]
@@ -67,6 +71,12 @@ def context(conn: Connection, case: Row) -> dict[str, Any]:
         "sheet": sheet,
         "main": main,
         "clocks": clocks,
+        "blocks": blocks_of(clocks, calendar, now),
+        "may_pause": case.closed_at is None and pausing.may_pause(desk, conn, case, g.person.login),
+        "pausable": pausable(clocks),
+        "paused_kinds": decided_kinds(clocks),
+        "kind_word": kind_word,
+        "visible_files": {file.key: file.filename for file in attachments},
         "trail": trail,
         "lines": trail_lines(trail),
         "decisions": decisions(conn, case, trail, hide),

@@ -13,7 +13,7 @@ from engine.deadlines import Rule
 from engine.deadlines.amounts import plain
 from engine.deadlines.ladder import UNCLAIMED
 
-TEXTS = ("label", "starts_at", "ladder", "note", "source")
+TEXTS = ("label", "starts_at", "promise_of", "ladder", "note", "source")
 CHOSEN = ("direction", "bound", "rest_day_start", "status")
 FLAGS = ("count_first_day", "pauses", "roll_forward")
 LONGEST_TEXT = 2000
@@ -45,7 +45,7 @@ def rule_values(rule: Rule, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 NEW_RULE: dict[str, Any] = {
-    "id": "", "label": "", "starts_at": "", "ladder": "", "note": "", "source": "", "direction": "after", "bound": "at_most",
+    "id": "", "label": "", "starts_at": "", "promise_of": "", "ladder": "", "note": "", "source": "", "direction": "after", "bound": "at_most",
     "rest_day_start": "next_workday", "status": "待核", "count_first_day": False, "pauses": True, "roll_forward": True, "unit": "wd",
     "limit": "", "by": "", "extendable": False, "extension_limit": "", "extension_unit": "wd", "extension_times": "1", "approver": "",
     "effective_from": "", "reason": "",
@@ -108,7 +108,7 @@ def posted_ladder(form: MultiDict) -> tuple[dict[str, Any], list[dict[str, Any]]
         prefix = f"rung-{index}-"
         rung: dict[str, Any] = {
             name: form.get(prefix + name, "").strip()[:LONGEST_TEXT]
-            for name in ("id", "kind", "days", "percent", "level", "light", "channel", "escalation", "unless", "text")
+            for name in ("id", "kind", "days", "percent", "level", "light", "channel", "escalation", "unless", "text", "reassign", "colour", "points")
         }
         rungs.append({**rung, "recipients": form.getlist(prefix + "recipients"), "actions": form.getlist(prefix + "actions")})
     return head, rungs
@@ -121,6 +121,7 @@ def rearranged(rungs: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
         return [*rungs, {
             "id": "", "kind": "after_due", "days": "1", "percent": "", "level": rungs[-1]["level"] if rungs else "1", "light": "red",
             "recipients": ["handler"], "channel": "inbox", "actions": ["notify"], "escalation": "", "unless": "", "text": "",
+            "reassign": "", "colour": "", "points": "",
         }]  # fmt: skip
     at = int(place) if place.isdecimal() and len(place) < 3 else -1
     if not 0 <= at < len(rungs):
@@ -141,7 +142,9 @@ def rung_row(values: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "remaining":
         when = {"remaining": {"workdays": days} | ({"share": share} if percent != 0 else {})}
     level = number(values["level"] or "-1")
-    actions = [*values["actions"], *([f"escalate:{values['escalation']}"] if values["escalation"] else [])]
+    parameters = {"reassign": values["reassign"], "supervision_order": values["colour"], "assessment_deduction": values["points"]}
+    chosen = [f"{each}:{parameters[each]}" if parameters.get(each) else each for each in values["actions"]]
+    actions = [*chosen, *([f"escalate:{values['escalation']}"] if values["escalation"] else [])]
     row = {
         "id": values["id"], "when": when, "level": level, "light": values["light"], "recipients": list(values["recipients"]),
         "channel": values["channel"], "actions": actions, "text": values["text"],

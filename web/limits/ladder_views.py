@@ -8,14 +8,15 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from engine.deadlines import Ladder
-from engine.deadlines.ladder import ACTIONS, CHANNELS, LIGHTS, RECIPIENTS
+from engine.deadlines.ladder import ACTIONS, CHANNELS, COLOURS, LIGHTS, REASSIGNABLE, RECIPIENTS
 from engine.errors import NotFound, ValidationFailed
-from engine.runtime.limits import ladder_book, rulebook
+from engine.runtime.limits import ladder_book, ladder_changes, rulebook
 from web import security
 from web.i18n import say
 from web.limits import blueprint, forms, queries, words
 from web.limits.rule_views import desk, engine
 from web.people import requires
+from web.supervision.words import COLOUR_WORDS
 
 
 @blueprint.app_context_processor
@@ -61,8 +62,11 @@ def ladder(ladder_id: str):
         case = _case(conn, number)
         shown = ladder_book.shown_on_case(desk(), conn, case, shown_ladder) if case else []
         history, offered = ladder_book.ladder_history(desk(), conn, ladder_id), _offered(conn)
+        following = [each for place, each in enumerate(ladder_changes.find(conn, ladder_id)) if place == 0 or each.state == "RUNNING"]
+        failed = ladder_changes.failed(conn, [each.key for each in following]) if any(each.counts.get("FAILED") for each in following) else []
     return render_template(
-        "limits/ladder.html", ladder=shown_ladder, case=case, number=number, shown=shown, history=history, offered=offered
+        "limits/ladder.html", ladder=shown_ladder, case=case, number=number, shown=shown, history=history, offered=offered, following=following, failed=failed,
+        change_words=ladder_changes.STATE_WORDS,
     )
 
 
@@ -104,7 +108,7 @@ def _form(
     page = render_template(
         "limits/edit_ladder.html", head=head, rungs=rungs, errors=errors, new=new, version=version, preview=preview, offered=offered,
         when_kinds=words.WHEN_KINDS, lights=[(each, words.CHOICES["light"][each]) for each in LIGHTS], channels=CHANNELS, recipients=RECIPIENTS,
-        actions=ACTIONS, unless=words.CHOICES["unless"],
+        actions=ACTIONS, unless=words.CHOICES["unless"], reassignable=REASSIGNABLE, colours=[(each, COLOUR_WORDS[each]) for each in COLOURS],
     )  # fmt: skip
     return page, status
 

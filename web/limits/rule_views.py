@@ -44,12 +44,18 @@ def parts() -> dict[str, Any]:
     """Words of the room, for its templates."""
     return {
         "limit_pages": PAGES, "limit_words": words.limit_words, "extension_words": words.extension_words, "since_words": words.since_words,
-        "field_words": words.FIELD_WORDS, "value_words": words.value_words, "field_choices": words.CHOICES,
+        "when_words": words.when_words, "field_words": words.FIELD_WORDS, "value_words": words.value_words, "field_choices": words.CHOICES,
     }  # fmt: skip
 
 
 def ladder_names(conn: Any = None) -> dict[str, str]:
     return {id: ladder.label or id for id, ladder in desk().book(conn).ladders.items()}
+
+
+def promisable(own_id: str) -> list[tuple[str, str]]:
+    """Rules that another one may be the promise for, as (id, id and designation)."""
+    table = desk().book().rules
+    return [(id, f"{id} {rule.label}") for id, rule in table.items() if table.main(id) == id != own_id and not rule.promise_of]
 
 
 def _listed(args: Any) -> list[tuple[Rule, list[Rule]]]:
@@ -86,14 +92,14 @@ def index():
 def export():
     """The filtered table as a workbook, versions to come included."""
     heads = [
-        _("Identifier"), _("Designation"), _("Time limit"), _("Starts at"), _("First day counts"), _("Extension"), _("May be paused"), _("Ladder"),
+        _("Identifier"), _("Designation"), _("Time limit"), _("Starts at"), _("First day counts"), _("Extension"), _("May be paused"), _("Promise for"), _("Ladder"),
         _("Applies from"), _("Source"), _("Verification"), _("Note"),
     ]  # fmt: skip
     names = ladder_names()
     lines = [
         [
             each.id, each.label, say(words.limit_words(each)), each.starts_at, say(words.YES_NO[each.count_first_day]), say(words.extension_words(each.extension)),
-            say(words.YES_NO[each.pauses]), names.get(each.ladder, each.ladder), say(words.since_words(each.effective_from)), each.source, each.status, each.note,
+            say(words.YES_NO[each.pauses]), each.promise_of, names.get(each.ladder, each.ladder), say(words.since_words(each.effective_from)), each.source, each.status, each.note,
         ]
         for rule, coming in _listed(request.args)
         for each in (rule, *coming)
@@ -148,7 +154,7 @@ def rule(rule_id: str):
     return render_template(
         "limits/rule.html", rule=_chosen(versions, None), versions=versions, history=history, running=running, waiting=waiting, family=family,
         projections=[rulebook.project(each, moment, engine().calendar) for each in versions], asked=_asked(moment), ladders=ladder_names(),
-        version=desk().book().rules_version, today=today(), errors={},
+        version=desk().book().rules_version, today=today(), errors={}, promise=desk().book().rules.promise(versions[0].id, today()),
     )  # fmt: skip
 
 
@@ -182,7 +188,7 @@ def _form(
 ):
     g.room = "limits"
     page = render_template(
-        "limits/edit_rule.html", values=values, rule=rule, errors=errors, version=version, comparison=comparison, ladders=ladder_names(),
+        "limits/edit_rule.html", values=values, rule=rule, errors=errors, version=version, comparison=comparison, ladders=ladder_names(), promisable=promisable(values["id"]),
         units={**words.UNIT_NAMES, "by": words.FIXED_DAY}, unit_names=words.UNIT_NAMES, today=today(), sample=request.form.get("sample", ""),
     )  # fmt: skip
     return page, status

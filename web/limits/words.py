@@ -13,7 +13,7 @@ from engine.deadlines.clock import LIGHT_WORDS, date_words
 from engine.deadlines.ladder import UNCLAIMED
 from engine.deadlines.rules import STATUS_WORDS, ExtensionRule, Rule
 from engine.words import T, Words
-from web.supervision.words import ACTION_WORDS, CHANNEL_WORDS, ESCALATION, RECIPIENT_WORDS
+from web.supervision.words import CHANNEL_WORDS, RECIPIENT_WORDS, action_word
 
 UNIT_NAMES: dict[str, Words] = {
     "wd": T("working days"), "d": T("calendar days"), "h": T("office hours"), "ch": T("clock hours"), "m": T("months"), "y": T("years"),
@@ -24,7 +24,7 @@ FIELD_WORDS: dict[str, Words] = {
     "": T("Version"), "limit": T("Time limit"), "unit": T("Unit"), "by": T("Fixed day"), "direction": T("Direction"), "bound": T("Bound"),
     "count_first_day": T("First day counts"), "rest_day_start": T("Received after closing or on a rest day"), "extension": T("Extension"),
     "pauses": T("May be paused"), "roll_forward": T("Rolls to a working day"), "label": T("Designation"), "starts_at": T("Starts at"),
-    "ladder": T("Ladder"), "note": T("Note"), "source": T("Source"), "status": T("Verification"), "effective_from": T("Applies from"),
+    "promise_of": T("Promise for"), "ladder": T("Ladder"), "note": T("Note"), "source": T("Source"), "status": T("Verification"), "effective_from": T("Applies from"),
     "when": T("When"), "level": T("Level"), "light": T("Light"), "recipients": T("Recipients"), "channel": T("Channel"),
     "actions": T("Actions"), "unless": T("Unless"), "text": T("Text"), "order": T("Order"),
 }  # fmt: skip
@@ -82,10 +82,6 @@ def since_words(since: date | None) -> Words:
     return FROM_THE_BEGINNING if since is None else T("cases received from %(day)s", day=date_words(since))
 
 
-def action_word(action: str) -> Words:
-    return ACTION_WORDS.get(action) or T("%(what)s (%(code)s)", what=ESCALATION, code=action.partition(":")[2])
-
-
 def value_words(field: str, value: Any) -> list[Words | str]:
     """A value of a rule or a rung as a list of parts, for history and comparison; empty for nothing."""
     if value is None or value == "" or value == ():
@@ -126,9 +122,15 @@ def rung_form(rung: Rung | Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": rung.get("id", ""), "kind": kind, "days": days, "percent": percent, "level": str(rung.get("level", "")), "light": rung.get("light", ""),
         "recipients": list(rung.get("recipients", ())), "channel": rung.get("channel", ""),
-        "actions": [each for each in rung.get("actions", ()) if not each.startswith("escalate:")], "escalation": escalation,
+        "actions": [each.partition(":")[0] for each in rung.get("actions", ()) if not each.startswith("escalate:")], "escalation": escalation,
+        "reassign": _parameter(rung, "reassign"), "colour": _parameter(rung, "supervision_order"), "points": _parameter(rung, "assessment_deduction"),
         "unless": rung.get("unless", ""), "text": rung.get("text", ""),
     }  # fmt: skip
+
+
+def _parameter(rung: Rung | Mapping[str, Any], name: str) -> str:
+    """What stands after the colon of an action of a written rung."""
+    return next((each.partition(":")[2] for each in rung.get("actions", ()) if each.partition(":")[0] == name), "")
 
 
 def _percent(share: Any) -> str:

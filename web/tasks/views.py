@@ -184,8 +184,11 @@ def colleagues(task: Row) -> list[tuple[str, str]]:
 
 
 def extension_offered(conn: Connection, task: Row) -> bool:
-    """Whether the handler may ask for more time from this task: the model says so and the case listens for it."""
-    return bool(task.properties.get("extendable")) and EXTENSION_MESSAGE in queries.waiting_messages(conn, task.root_key)
+    """Whether the handler may ask for more time from this task: the model says so, the case listens for it, and it is not too late."""
+    rule_id = task.properties.get("extendable")
+    if not rule_id or EXTENSION_MESSAGE not in queries.waiting_messages(conn, task.root_key):
+        return False
+    return desk().extension_possible(conn, task.root_key, rule_id)
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """Clock rows: what a ``clock`` row says, derived from its ledger, and what happens to it within a command.
 
-The ledger column is the truth (:meth:`engine.deadlines.Clock.to_dict`), with three notes of the desk beside it: ``holds``,
-which open activities pause the clock, ``fired``, which rungs have fired (a copy of ``rung_firing``, so that working out
-the next rung costs no statement), and ``rules_version``, the version of the rule table its rule was taken from.  All other columns are derived by :func:`derived_columns` and can be recomputed at any time.
+The ledger column is the truth (:meth:`engine.deadlines.Clock.to_dict`), with notes of the desk beside it: ``holds``, which open
+activities pause the clock, ``fired``, which rungs have fired (a copy of ``rung_firing``, so that working out the next rung costs no
+statement), ``rules_version``, the version of the rule table its rule was taken from, ``scope``, what it runs for (type and name of the
+element), and ``follows``/``followed_by``, the clocks before and after a restart.  All other columns are derived by
+:func:`derived_columns` and can be recomputed at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -38,12 +40,17 @@ class ClockState:
     changed: bool = False
     new: bool = False
     rules_version: int = 0  # the deployed version of the rule table that the clock's rule was taken from; 0: not recorded
+    scope: dict[str, str] = field(default_factory=dict)  # {"type": …, "name": …} of the element it runs for; empty for the whole case
+    follows: int | None = None  # the clock that this one was restarted from
+    followed_by: int | None = None
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> ClockState:
         ledger = row["ledger"]
         state = cls(dict(row), Clock.from_dict(ledger), list(ledger.get("holds", ())), list(ledger.get("fired", ())))
         state.rules_version = ledger.get("rules_version", 0)
+        state.scope = dict(ledger.get("scope", {}))
+        state.follows, state.followed_by = ledger.get("follows"), ledger.get("followed_by")
         return state
 
     @property
@@ -53,6 +60,12 @@ class ClockState:
     @property
     def rule_id(self) -> str:
         return self.row["rule_id"]
+
+    @property
+    def family(self) -> tuple[str, ...]:
+        """The rule ids under which it is stopped or restarted: its own, and that of the limit whose promise it is."""
+        promised = self.clock.rule.promise_of
+        return (self.rule_id, promised) if promised else (self.rule_id,)
 
     @property
     def live(self) -> bool:
@@ -77,26 +90,73 @@ class ClockState:
             self.holds = []
             self.become(deadlines.stop(self.clock, now))
 
-    def hold(self, holder: tuple[int, int | None], now: datetime, reason: str) -> None:
-        """An activity pauses the clock.  A rule that does not pause goes on running: the law, not the model, decides."""
+    def hold(
+        self, holder: tuple[int, int | None], now: datetime, reason: str, *, kind: str = "", document: str = "", until: str = ""
+    ) -> None:
+        """An activity pauses the clock.  A rule that does not pause goes on running: the law, not the model, decides.
+
+        A hold is ``[instance, token, reason, kind]``.  With ``until`` :data:`engine.deadlines.clock.UNTIL_RESUMED` nobody holds the pause:
+        it outlives the activity, and one of that kind that stands open already is enough.
+        """
         if not self.live or not self.clock.rule.pauses:
             return
-        already = any(hold[2] == reason for hold in self.holds)
-        self.holds.append([*holder, reason])
-        self.changed = True
-        if not already:
-            self.become(deadlines.pause(self.clock, now, reason))
+        mark = deadlines.Pause(now, None, reason, kind).mark
+        known = next((each for each in self.clock.pauses if each.end is None and each.mark == mark and not each.by), None)
+        if until != deadlines.UNTIL_RESUMED:
+            self.holds.append([*holder, reason, kind] if kind else [*holder, reason])
+            self.changed = True
+        if known is None:
+            self.become(deadlines.pause(self.clock, now, reason, kind=kind, document=document, until=until))
+        elif until and not known.until:
+            self.become(replace(self.clock, pauses=tuple(replace(each, until=until) if each is known else each for each in self.clock.pauses)))
 
     def release(self, holder: tuple[int, int | None], now: datetime) -> None:
-        """That activity is over; the clock goes on when no other activity holds it for the same reason."""
+        """That activity is over; the clock goes on when no other activity holds it for the same kind or reason."""
         mine = [hold for hold in self.holds if tuple(hold[:2]) == holder]
         if not self.live or not mine:
             return
         self.holds = [hold for hold in self.holds if hold not in mine]
         self.changed = True
-        for reason in {hold[2] for hold in mine}:
-            if not any(hold[2] == reason for hold in self.holds):
-                self.become(deadlines.resume(self.clock, now, reason))
+        over = {_mark(hold) for hold in mine} - {_mark(hold) for hold in self.holds}
+        self._end(now, lambda each: not each.by and each.until != deadlines.UNTIL_RESUMED and each.mark in over)
+
+    def pause(self, now: datetime, reason: str, *, kind: str, document: str = "", attachment: int | None = None, by: str) -> None:
+        """A person pauses the clock; raises what :func:`engine.deadlines.clock.pause` raises."""
+        self.become(deadlines.pause(self.clock, now, reason, kind=kind, document=document, attachment=attachment, by=by))
+
+    def resume(self, now: datetime, kinds: Collection[str] | None) -> bool:
+        """End the open pauses of these kinds whoever began them, all when ``None``; whether there was any.
+
+        An activity that still held one of them holds it no more.
+        """
+        kept = [hold for hold in self.holds if kinds is not None and _mark(hold)[0] not in kinds]
+        self.holds, self.changed = kept, self.changed or len(kept) < len(self.holds)
+        return self._end(now, lambda each: kinds is None or each.kind in kinds)
+
+    def resume_decided(self, now: datetime, kind: str) -> bool:
+        """End the open pause of that kind that a person began or that waits for a resumption; what a step holds ends with the step."""
+        return self._end(now, lambda each: each.kind == kind and bool(each.by or each.until == deadlines.UNTIL_RESUMED))
+
+    def _end(self, now: datetime, which: Callable[[deadlines.Pause], bool]) -> bool:
+        if not self.live or not any(each.end is None and which(each) for each in self.clock.pauses):
+            return False
+        self.become(deadlines.end_pauses(self.clock, now, which))
+        return True
+
+    def restarted(self, now: datetime) -> ClockState:
+        """End this clock and give the one whose budget starts anew from ``now``, with its rungs still to come.
+
+        It is a row of its own because each rung of a clock fires once; steps that hold the old one hold the new one too.
+        """
+        holds, clock = list(self.holds), deadlines.restart(self.clock, now)
+        row = {
+            **self.row, "key": new_key(), "state": RUNNING, "started_at": now, "due_at": None, "yellow_at": None, "overdue_at": None,
+            "provisional": False, "stopped_at": None, "next_rung": None, "next_rung_at": None, "level": 0, "calendar_version": 0,
+        }  # fmt: skip
+        fresh = ClockState(row, clock, holds, changed=True, new=True, rules_version=self.rules_version, scope=dict(self.scope), follows=self.key)
+        self.stop(now)
+        self.followed_by = fresh.key
+        return fresh
 
     def extend(self, amount: int | float | Decimal, unit: str | None, reason: str, by: str, now: datetime, calendar: WorkCalendar) -> None:
         """Grant an extension; raises what :func:`engine.deadlines.clock.extend` raises."""
@@ -129,7 +189,9 @@ class ClockState:
 
     def written_ledger(self) -> dict[str, Any]:
         """The ledger column."""
-        return {**self.clock.to_dict(), "holds": self.holds, "fired": self.fired, "rules_version": self.rules_version}
+        known = {"scope": self.scope, "follows": self.follows, "followed_by": self.followed_by}
+        notes = {name: value for name, value in known.items() if value}
+        return {**self.clock.to_dict(), "holds": self.holds, "fired": self.fired, "rules_version": self.rules_version, **notes}
 
     def derive(self, calendar: WorkCalendar, ladder: Ladder | None) -> None:
         """Bring the row in line with the ledger."""
@@ -149,10 +211,11 @@ def new_clock(
     start: datetime | date,
     now: datetime,
     rules_version: int = 0,
+    scope: Mapping[str, str] | None = None,
 ) -> ClockState:
     """A clock of ``rule`` that starts counting from ``start``; ``started_at`` of the row is when it was begun (``now``).
 
-    The ledger keeps the rule as it reads now, and which version of the table that was.
+    The ledger keeps the rule as it reads now, and which version of the table that was.  ``scope`` is type and name of the element.
     """
     row = {
         "key": new_key(), "case_key": case_key, "instance_key": instance_key, "element_id": element_id, "token": token, "task_key": None,
@@ -160,7 +223,12 @@ def new_clock(
         "due_at": None, "yellow_at": None, "overdue_at": None, "provisional": False, "stopped_at": None, "ladder_id": ladder_id,
         "next_rung": None, "next_rung_at": None, "level": 0, "calendar_version": 0,
     }  # fmt: skip
-    return ClockState(row, deadlines.start(rule, start), changed=True, new=True, rules_version=rules_version)
+    return ClockState(row, deadlines.start(rule, start), changed=True, new=True, rules_version=rules_version, scope=dict(scope or {}))
+
+
+def _mark(hold: list[Any]) -> tuple[str, str]:
+    """What a hold pauses for, as :attr:`engine.deadlines.Pause.mark` says it; holds of earlier versions know only their reason."""
+    return (hold[3], "") if len(hold) > 3 else ("", hold[2])
 
 
 def derived_columns(clock: Clock, ladder: Ladder | None, fired: Iterable[str], calendar: WorkCalendar) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from engine.errors import NotFound, ValidationFailed
 from engine.runtime.limits import clocks
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.limits.rulebook import ID_PATTERN, Change, Errors, differences, publish, require_editor, sheet, versions_of
+from engine.runtime.limits.rung_actions import consequences
 from engine.runtime.telling.recipients import Missing, Recipients, open_tasks
 from engine.store import tables
 from engine.words import T, Words
@@ -34,13 +35,14 @@ STATE_WORDS: dict[str, Words] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One rung on one real clock: when it fires or fired, in which state, who hears it, which roles have nobody."""
+    """One rung on one real clock: when it fires or fired, in which state, who hears it, which roles have nobody, what happens besides."""
 
     rung: Rung
     at: datetime | None
     state: str
     people: Sequence[Mapping[str, str]]
     missing: Sequence[Missing]
+    effects: Sequence[Words] = ()
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,6 @@ def shown_on_case(desk: Desk, conn: Connection, case: Any, ladder: Ladder) -> li
             word = ASLEEP if at is None else PASSED if rung.id in state.fired else COMING
             if word == COMING and not any(each.state == NEXT for each in steps):
                 word = NEXT
-            steps.append(Step(rung, at, word, told.people, told.missing))
+            steps.append(Step(rung, at, word, told.people, told.missing, consequences(directory, recipients, rung)))
         found.append(Shown(row, state, tuple(steps)))
     return found

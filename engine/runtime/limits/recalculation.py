@@ -22,8 +22,8 @@ from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 from engine.deadlines import WorkCalendar
 from engine.deadlines import clock as deadlines
 from engine.errors import NotFound, NotPermitted, ValidationFailed
-from engine.runtime.casestate import carry_due_dates, trail_row
-from engine.runtime.limits import clocks, worktime
+from engine.runtime.casestate import after_clock_change, trail_row
+from engine.runtime.limits import clocks, following, worktime
 from engine.runtime.limits.clocks import STOPPED, ClockState
 from engine.runtime.telling.notices import Notices
 from engine.store import tables
@@ -78,17 +78,34 @@ def run(desk: Desk, limit: int | None = None) -> int:
     calendar = desk.calendar
     with desk.engine.reading() as conn:
         batch = conn.execute(select(_BATCH).where(_BATCH.c.state == "RUNNING").order_by(_BATCH.c.key).limit(1)).mappings().one_or_none()
-        behind = batch is None and calendar.version > 0 and _behind(conn, calendar.version)
+        late_clocks = batch is None and calendar.version > 0 and _behind(conn, calendar.version)
+        late_timers = batch is None and calendar.version > 0 and following.behind(conn, calendar.version)
     left = ROUND if limit is None else min(ROUND, limit)
     if batch is None:
-        return _stragglers(desk, left) if behind else 0
+        done = _stragglers(desk, left) if late_clocks else 0
+        return done + (_timers(desk, calendar.version, left - done) if late_timers else 0)
     done = 0
     while left > 0:
         count = _slice(desk, batch, min(SLICE, left))
         done, left = done + count, left - max(count, 1)
         if count == 0:
             # Nothing left, or what is left is in another node's hands.
-            _settle(desk, batch)
+            brought = _timers(desk, batch["version"], left)
+            if brought < left:
+                _settle(desk, batch)
+            return done + brought
+    return done
+
+
+def _timers(desk: Desk, version: int, limit: int) -> int:
+    """Timers of models that count with an older calendar and were moved by no clock: those without one count from a start."""
+    done = 0
+    while done < limit:
+        with desk.engine.transaction() as tx:
+            _calendar(desk, tx, version)
+            count = following.bring(desk, tx, version, min(SLICE, limit - done))
+        done += count
+        if count == 0:
             break
     return done
 
@@ -100,8 +117,13 @@ def _behind(conn: Connection, version: int) -> bool:
 
 def _slice(desk: Desk, batch: Mapping[str, Any], limit: int) -> int:
     with desk.engine.transaction(by=batch["created_by"]) as tx:
-        chosen = select(_ITEM.c.clock_key, _ITEM.c.old_due_at).where(_ITEM.c.recalculation_key == batch["key"], _ITEM.c.state == OPEN)
-        rows = tx.execute(chosen.order_by(_ITEM.c.clock_key).limit(limit).with_for_update(skip_locked=True)).all()
+        chosen = select(_ITEM.c.clock_key, _ITEM.c.case_key, _ITEM.c.old_due_at).where(
+            _ITEM.c.recalculation_key == batch["key"], _ITEM.c.state == OPEN
+        )
+        found = tx.execute(chosen.order_by(_ITEM.c.clock_key).limit(limit).with_for_update(skip_locked=True)).all()
+        # Timers follow, and those are their instances': a case that somebody is working on just now is left for the next round.
+        free = following.lock_cases(tx, {row.case_key for row in found}) if found else ()
+        rows = [row for row in found if row.case_key in free]
         if rows:
             _bring(desk, tx, batch, {row.clock_key: row.old_due_at for row in rows})
     return len(rows)
@@ -145,7 +167,7 @@ def _bring(desk: Desk, tx: Any, batch: Mapping[str, Any], told: Mapping[int, dat
     for state in changed:
         state.changed = True
     clocks.write(tx.conn, changed)
-    carry_due_dates(tx.conn, changed)
+    after_clock_change(desk, tx, changed)
     finished = (
         update(_ITEM)
         .where(_ITEM.c.recalculation_key == batch["key"], _ITEM.c.clock_key == bindparam("clock_"))
@@ -225,7 +247,9 @@ def _stragglers(desk: Desk, limit: int) -> int:
         # What has failed once would fail again, at every look.
         failed = exists().where(_ITEM.c.recalculation_key == batch["key"], _ITEM.c.clock_key == _CLOCK.c.key, _ITEM.c.state == FAILED)
         chosen = late.where(~failed).order_by(_CLOCK.c.key).limit(min(SLICE, limit)).with_for_update(skip_locked=True)
-        rows = tx.execute(chosen).all()
+        found = tx.execute(chosen).all()
+        free = following.lock_cases(tx, {row.case_key for row in found}) if found else ()
+        rows = [row for row in found if row.case_key in free]
         if not rows:
             return 0
         added = DIALECT_INSERTS[tx.conn.dialect.name](_ITEM).on_conflict_do_nothing(index_elements=["recalculation_key", "clock_key"])
@@ -315,6 +339,8 @@ def decide(desk: Desk, key: int, clock_keys: Collection[int], *, accept: bool, r
         wanted = sorted(set(clock_keys))
         chosen = select(_ITEM).where(_ITEM.c.recalculation_key == key, _ITEM.c.clock_key.in_(wanted), _ITEM.c.state == HELD)
         held = {row["clock_key"]: row for row in tx.execute(chosen.order_by(_ITEM.c.clock_key).with_for_update()).mappings()}
+        # Instances before their clocks, as commands do: the timers of a case follow its limits.
+        following.lock_cases(tx, {row["case_key"] for row in held.values()}, wait=True)
         rows = tx.execute(select(_CLOCK).where(_CLOCK.c.key.in_(list(held))).order_by(_CLOCK.c.key).with_for_update()).mappings().all()
         calendar = worktime.load_calendar(tx.conn, desk.settings.hours)
         book = desk.book(tx.conn)
@@ -332,7 +358,7 @@ def decide(desk: Desk, key: int, clock_keys: Collection[int], *, accept: bool, r
                 {"clock_": state.key, "state_": outcome, "new_": held[state.key]["new_due_at"] if not accept else state.row["due_at"]}
             )
         clocks.write(tx.conn, changed)
-        carry_due_dates(tx.conn, changed)
+        after_clock_change(desk, tx, changed)
         decided = {"decided_by": by, "decided_at": tx.now, "reason": reason.strip()}
         mark = update(_ITEM).where(_ITEM.c.recalculation_key == key, _ITEM.c.clock_key == bindparam("clock_"))
         if results:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from engine.deadlines import Rule
 from engine.deadlines.clock import due_of
 from engine.errors import EngineError, NotFound, ValidationFailed
-from engine.runtime.casestate import carry_due_dates, trail_row
+from engine.runtime.casestate import after_clock_change, trail_row
 from engine.runtime.filing import handlers_of
 from engine.runtime.limits import clocks
 from engine.runtime.limits.clocks import ClockState
@@ -184,7 +184,7 @@ class _Application:
         state.row["label"] = self.rule.label
         state.derive(desk.engine.calendar, desk.book(tx.conn).ladder(state.row["ladder_id"]))
         clocks.write(tx.conn, [state])
-        carry_due_dates(tx.conn, [state])
+        after_clock_change(desk, tx, [state])
         details = {
             "rule": old.id, "label": self.rule.label, "from": _text(self.move.old_due), "to": _text(state.row["due_at"]),
             "old_since": _text(old.effective_from), "new_since": _text(self.rule.effective_from), "rules_version": self.version,

@@ -18,7 +18,7 @@ from engine.deadlines import Rule, WorkCalendar, explain, start
 from engine.deadlines.amounts import refusal_of
 from engine.deadlines.clock import date_words
 from engine.deadlines.counting import Due, due
-from engine.deadlines.rules import MOST, VERIFIED, day_of, refusals_of, rule_of_row
+from engine.deadlines.rules import MOST, VERIFIED, RuleTable, day_of, promise_refusals, refusals_of, rule_of_row
 from engine.deadlines.sheettext import rule_rows, with_rule
 from engine.errors import EngineError, NotFound, NotPermitted, ValidationFailed
 from engine.runtime.access import AccessRefused
@@ -38,8 +38,8 @@ COUNTING = (
 """Columns that a running case feels.  Another value needs a day from which it applies; all other columns may be corrected in place."""
 OPENING = ("limit", "unit", "by", "extension", "source", "status")
 """What the history says of the first version of a rule."""
-DESCRIBING = ("label", "starts_at", "ladder", "note", "source", "status")
-LONGEST = {"label": 200, "starts_at": 200, "ladder": 60, "note": 500, "source": 300}
+DESCRIBING = ("label", "starts_at", "promise_of", "ladder", "note", "source", "status")
+LONGEST = {"label": 200, "starts_at": 200, "promise_of": 60, "ladder": 60, "note": 500, "source": 300}
 """Most characters of the texts of a rule."""
 ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
 
@@ -155,8 +155,19 @@ def check_rule(
         for words in refusals_of(dict(row)):
             refuse("", words)
     if not errors:
+        for name, words in _broken_promises(desk.book(conn).rules, row).items():
+            refuse("promise_of" if name == row["id"] else "", words)
+    if not errors:
         _check_since(desk, conn, row, replacing, rows, today, refuse)
     return errors
+
+
+def _broken_promises(table: RuleTable, row: Mapping[str, Any]) -> dict[str, Words]:
+    """What would be wrong with promises if the row stood in the table."""
+    rule = rule_of_row({name: value for name, value in row.items() if name != "also"})
+    versions = {id: {each.effective_from or date.min: each for each in table.versions(id)} for id in table}
+    versions.setdefault(rule.id, {})[rule.effective_from or date.min] = rule
+    return promise_refusals(versions, {id: table.main(id) for id in (*table, rule.id)})
 
 
 def limit_refusal(limit: Any, unit: Any) -> Words | None:

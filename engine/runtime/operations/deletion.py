@@ -79,6 +79,10 @@ def _rows(root: int) -> list[tuple[Table, Any]]:
     uploads = select(tables.attachment.c.key).where(tables.attachment.c.case_key == root)
     drafts = select(literal("task:") + cast(tables.user_task.c.key, String)).where(tables.user_task.c.root_key == root)
     orders = select(tables.supervision_order.c.key).where(tables.supervision_order.c.case_key == root)
+    bulletins = select(tables.bulletin.c.key).where(tables.bulletin.c.case_key == root)
+    clocks = select(tables.clock.c.key).where(tables.clock.c.case_key == root)
+    cards = select(tables.card.c.key).where(tables.card.c.case_key == root)
+    papers = select(tables.attachment.c.key).where(tables.attachment.c.subject.in_(select(literal("card:") + cast(tables.card.c.key, String)).where(tables.card.c.case_key == root)))
     # A digest speaks of several cases; it is kept until the last of them.
     messages = select(tables.delivery.c.job_key).where(tables.delivery.c.case_key == root, tables.delivery.c.bundle.is_(None))
     return [
@@ -89,8 +93,16 @@ def _rows(root: int) -> list[tuple[Table, Any]]:
         (tables.job, tables.job.c.key.in_(messages)),
         (tables.delivery, tables.delivery.c.case_key == root),
         (tables.notification, tables.notification.c.case_key == root),
+        (tables.attachment_content, tables.attachment_content.c.key.in_(papers)),
+        (tables.attachment, tables.attachment.c.key.in_(papers)),
+        (tables.card_step, tables.card_step.c.card_key.in_(cards)),
+        (tables.card, tables.card.c.case_key == root),
         (tables.supervision_step, tables.supervision_step.c.order_key.in_(orders)),
         (tables.supervision_order, tables.supervision_order.c.case_key == root),
+        (tables.bulletin_step, tables.bulletin_step.c.bulletin_key.in_(bulletins)),
+        (tables.bulletin, tables.bulletin.c.case_key == root),
+        (tables.assessment_entry, tables.assessment_entry.c.case_key == root),
+        (tables.ladder_change_item, tables.ladder_change_item.c.clock_key.in_(clocks)),
         (tables.recalculation_item, tables.recalculation_item.c.case_key == root),
         (tables.rung_firing, tables.rung_firing.c.case_key == root),
         (tables.clock, tables.clock.c.case_key == root),

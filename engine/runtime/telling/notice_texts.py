@@ -23,10 +23,16 @@ SUBJECTS: dict[str, str] = {
     "rung": "%(case_no)s, %(limit)s: %(text)s",
     "notice": "A message about the case %(case_no)s",
     "extended": "A limit was extended: %(case_no)s",
+    "paused": "A limit was paused or goes on: %(case_no)s",
     "recalculated": "Limits were recalculated. Sign in to see which.",
     "rule_applied": "A limit is counted by another rule: %(case_no)s",
     "calendar": "There is something about the work calendar for you in Banjie.",
+    "design": "There is something about a procedure's new version for you in Banjie.",
     "transferred": "Handed over: %(step)s (%(case_no)s)",
+    "card": "A supervision card concerns you: %(case_no)s",
+    "order": "A supervision order about %(case_no)s. Sign in to see it.",
+    "bulletin": "A bulletin about %(case_no)s. Sign in to see it.",
+    "assessment": "A deduction in the assessment: %(case_no)s. Sign in to see it.",
     "digest": "Today: %(due)s of your %(total)s task(s) are due, %(overdue)s are overdue.",
     "alarm": "Banjie needs an administrator. Sign in to see why.",
     "test": "A test message from Banjie: this channel works.",
@@ -38,14 +44,19 @@ WITHOUT_CASE = "There is news for you in Banjie."
 # Named here once more for the extraction of messages, which looks for T("…").
 _EXTRACTED = (
     T("New task: %(step)s (%(case_no)s)"), T("You are urged: %(case_no)s"), T("%(case_no)s, %(limit)s: %(text)s"),
-    T("A message about the case %(case_no)s"), T("A limit was extended: %(case_no)s"), T("Handed over: %(step)s (%(case_no)s)"),
+    T("A message about the case %(case_no)s"), T("A limit was extended: %(case_no)s"), T("A limit was paused or goes on: %(case_no)s"), T("Handed over: %(step)s (%(case_no)s)"),
     T("Limits were recalculated. Sign in to see which."), T("A limit is counted by another rule: %(case_no)s"),
-    T("There is something about the work calendar for you in Banjie."),
+    T("There is something about the work calendar for you in Banjie."), T("A supervision order about %(case_no)s. Sign in to see it."),
+    T("A bulletin about %(case_no)s. Sign in to see it."), T("A deduction in the assessment: %(case_no)s. Sign in to see it."),
+    T("There is something about a procedure's new version for you in Banjie."),
+    T("A supervision card concerns you: %(case_no)s"),
     T("Today: %(due)s of your %(total)s task(s) are due, %(overdue)s are overdue."),
     T("Banjie needs an administrator. Sign in to see why."), T("A test message from Banjie: this channel works."),
     T("News about the case %(case_no)s"), T("There is news for you in Banjie."),
 )  # fmt: skip
 
+ABOUT = {"order": "/orders/{key}", "bulletin": "/bulletins/{key}", "deduction": "/assessment/{key}"}
+"""Parameter of a notification that holds the key of what it is about → its page."""
 LINKS = {"task": "/task/{key}", "case": "/case/{key}", "list": "/notices", "choices": "/notices/preferences"}
 """Pages of the web application that a message leads to."""
 
@@ -87,7 +98,10 @@ class Subject:
         return T("(for %(name)s) %(message)s", name=self.for_name, message=words) if self.for_name else words
 
     def path(self) -> str:
-        """The page it leads to: the task while there is one to do, else the case, else the list of notices."""
+        """The page it leads to: what it is about, the task while there is one to do, else the case, else the list of notices."""
+        for name, page in ABOUT.items():
+            if isinstance(self.params.get(name), int):
+                return page.format(key=self.params[name])
         if self.task_key is not None:
             return LINKS["task"].format(key=self.task_key)
         return LINKS["case"].format(key=self.case_key) if self.case_key is not None else LINKS["list"]

@@ -28,14 +28,17 @@ CHANNELS: dict[str, Words] = {
 
 KINDS: dict[str, Words] = {
     "assigned": T("A task reaches me"), "urged": T("Somebody urges me"), "rung": T("A limit is near or over"),
-    "notice": T("A process tells me something"), "extended": T("A limit is extended"), "transferred": T("My task is handed over"),
+    "notice": T("A process tells me something"), "extended": T("A limit is extended"), "paused": T("A limit is paused or goes on"),
+    "transferred": T("My task is handed over"),
     "recalculated": T("Limits are recalculated"), "rule_applied": T("A rule is applied to my case"),
-    "calendar": T("The work calendar is changed"), "digest": T("The morning's summary"),
+    "calendar": T("The work calendar is changed"), "design": T("A procedure is submitted or published"), "card": T("A supervision card concerns me"),
+    "order": T("A supervision order concerns me"), "bulletin": T("A bulletin concerns me"), "assessment": T("A deduction in the assessment concerns me"),
+    "digest": T("The morning's summary"),
 }  # fmt: skip
 """The kinds of notifications that a person can choose; alarms and test messages are not a matter of taste."""
 
 DEFAULT_KINDS: dict[str, frozenset[str]] = {
-    "mail": frozenset({"assigned", "urged", "transferred", "calendar"}),
+    "mail": frozenset({"assigned", "urged", "transferred", "calendar", "design"}),
     "sms": frozenset(),
     "wecom": frozenset({"urged"}),
     "dingtalk": frozenset({"urged"}),

@@ -5,9 +5,11 @@ transaction).
 """
 
 from engine.store.tables.calendar import calendar_day, calendar_proposal, calendar_year, recalculation, recalculation_item
+from engine.store.tables.cards import card, card_step
 from engine.store.tables.cases import attachment, attachment_content, case_file, case_number, draft, sensitive_view, trail
 from engine.store.tables.clocks import clock, rung_firing
 from engine.store.tables.common import metadata
+from engine.store.tables.design import design_autosave, design_companion, design_draft, design_presence, design_save, design_submission
 from engine.store.tables.engine import (
     activity,
     audit,
@@ -31,19 +33,32 @@ from engine.store.tables.engine import (
     variable_change,
 )
 from engine.store.tables.organisation import deputy, person, person_role, role, section
-from engine.store.tables.supervision import supervision_order, supervision_step
+from engine.store.tables.supervision import (
+    assessment_entry,
+    bulletin,
+    bulletin_step,
+    ladder_change,
+    ladder_change_item,
+    supervision_order,
+    supervision_step,
+)
 from engine.store.tables.telling import delivery, notice_preference, notification
 
 __all__ = [
     "activity",
+    "assessment_entry",
     "attachment",
     "attachment_content",
     "audit",
     "batch",
     "batch_item",
+    "bulletin",
+    "bulletin_step",
     "calendar_day",
     "calendar_proposal",
     "calendar_year",
+    "card",
+    "card_step",
     "case_file",
     "case_number",
     "clock",
@@ -52,11 +67,19 @@ __all__ = [
     "delivery",
     "deployment",
     "deputy",
+    "design_autosave",
+    "design_companion",
+    "design_draft",
+    "design_presence",
+    "design_save",
+    "design_submission",
     "draft",
     "firing",
     "incident",
     "instance",
     "job",
+    "ladder_change",
+    "ladder_change_item",
     "message",
     "message_start",
     "metadata",

@@ -37,6 +37,8 @@ clock = Table(
     Index(None, "state", "next_rung_at"),
     Index(None, "state", "due_at"),
     Index(None, "state", "calendar_version"),
+    Index(None, "stopped_at"),
+    Index(None, "state", "yellow_at"),
 )
 
 rung_firing = Table(

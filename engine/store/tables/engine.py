@@ -145,12 +145,17 @@ timer = Table(
     key("definition_key", comment="of a timer start event"),
     Column("token", Integer),
     Column("element_id", String(255), nullable=False),
-    Column("due_at", Instant, nullable=False),
+    Column("due_at", Instant, comment="empty while a pause holds the limit that it follows: it sleeps"),
     Column("occurrence", Integer, nullable=False, comment="counts the firings of a cycle, from 0"),
     Column("repeats", Integer, comment="firings left after this one; -1 without end"),
     Column("every", String(100), comment="ISO 8601 duration or cron expression of a cycle"),
+    key("case_key", comment="of a timer that follows limits: their case; empty: its instant stands"),
+    Column("follows", Document, comment="the limits it asked for, and what it needs to be worked out again"),
+    Column("calendar_version", Integer, comment="of a timer that follows limits: the calendar it was worked out with"),
     Index(None, "due_at"),
     Index(None, "instance_key"),
+    Index(None, "case_key"),
+    Index(None, "calendar_version"),
 )
 
 job = Table(

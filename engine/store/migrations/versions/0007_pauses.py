@@ -1,0 +1,14 @@
+"""pauses by decision"""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    return None
+
+
+def downgrade() -> None:
+    return None
