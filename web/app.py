@@ -10,7 +10,7 @@ from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask_babel import get_locale
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from web import menu, security
+from web import live, menu, security
 from web.errors import init_errors, sign_in_first
 from web.filters import init_filters
 from web.i18n import LANGUAGES, gettext_of, init_languages
@@ -48,6 +48,7 @@ def create_app(settings: Any, engine: Any, **overrides: Any) -> Flask:
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
 
+    live.init_live(app, engine, settings)
     security.init_security(app)
     app.before_request(know_who_asks)
     init_languages(app)

@@ -49,6 +49,7 @@ class Settings:
     host: str
     port: int
     threads: int
+    live_streams: int
     trusted_proxies: int
     secure_cookies: bool
     secret_key: str
@@ -62,7 +63,11 @@ class Settings:
     lockout_failures: int
     lockout_minutes: int
     password_min_length: int
+    design_second_approval: bool
     order_number: str
+    bulletin_number: str
+    paused_long_workdays: int
+    card_number: str
     upload_max_bytes: int
     max_request_bytes: int
     upload_extensions: tuple[str, ...]
@@ -192,6 +197,7 @@ FIELDS: dict[str, Field] = {
     "host": Field("127.0.0.1", "a host name or an IP address", _text(r"[\w.:\-]+")),
     "port": _number(8080, 1, 65535),
     "threads": _number(8, 1, 64),
+    "live_streams": _number(16, 0, 200),
     "trusted_proxies": _number(0, 0, 5),
     "secure_cookies": Field(False, "true or false", _yes_no),
     "secret_key": Field("", "empty, or a text of at least 32 characters", _text(r"|.{32,}")),
@@ -207,7 +213,11 @@ FIELDS: dict[str, Field] = {
     "lockout_failures": _number(5, 1, 100),
     "lockout_minutes": _number(15, 1, 1440),
     "password_min_length": _number(10, 8, 128),
+    "design_second_approval": Field(True, "true or false", _yes_no),
+    "paused_long_workdays": _number(10, 1, 250),
     "order_number": Field("周科督〔{year}〕{serial}号", "a number with {year} and {serial}, each once", _text(_ORDER_NUMBER)),
+    "bulletin_number": Field("周科通报〔{year}〕{serial}号", "a number with {year} and {serial}, each once", _text(_ORDER_NUMBER)),
+    "card_number": Field("周科监〔{year}〕{serial}号", "a number with {year} and {serial}, each once", _text(_ORDER_NUMBER)),
     "upload_max_bytes": _number(50 * 1024**2, 1024, 1024**3),
     "max_request_bytes": _number(60 * 1024**2, 1024, 2 * 1024**3),
     "upload_extensions": Field(

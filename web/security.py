@@ -37,6 +37,12 @@ def public(view):
     return view
 
 
+def quiet(view):
+    """Mark a view that pages ask by themselves and cannot mark with ``X-Poll``: it does not keep a session alive."""
+    view.is_quiet = True
+    return view
+
+
 def nonce() -> str:
     """The style nonce of this response; one per request."""
     if "nonce" not in g:
@@ -120,9 +126,14 @@ def current_person() -> Person | None:
         end_session()
         return None
     # The cookie is only sent again once a minute, not with every answer; polling for news does not keep a session alive.
-    if now - session["seen"] > 60 and request.headers.get("X-Poll") is None:
+    if now - session["seen"] > 60 and request.headers.get("X-Poll") is None and not is_quiet(request.endpoint):
         session["seen"] = int(now)
     return person
+
+
+def is_quiet(endpoint: str | None) -> bool:
+    """Whether requests of ``endpoint`` are made by pages rather than by people."""
+    return getattr(current_app.view_functions.get(endpoint or ""), "is_quiet", False)
 
 
 def is_public(endpoint: str | None) -> bool:

@@ -12,10 +12,15 @@ from typing import Any
 from waitress.server import create_server
 
 from engine.errors import EngineError
-from web import scheduler
+from web import live, scheduler
 from web.config import Settings
 
 log = logging.getLogger(__name__)
+
+REST_SECONDS = 5.0
+"""How long the stop waits for a question to the database that is under way."""
+CONNECTIONS = 100
+"""Browsers connected to a node at the same time, beside those that listen to a stream."""
 
 
 class CannotServe(EngineError):
@@ -54,13 +59,20 @@ def address(settings: Settings) -> str:
 
 
 def run(app: Any, engine: Any, settings: Settings, taken: socket.socket) -> None:
-    """Answer requests on ``taken`` and look for due work until the process is asked to stop (SIGTERM or Ctrl-C)."""
+    """Answer requests on ``taken`` and look for due work until the process is asked to stop (SIGTERM or Ctrl-C).
+
+    A request is read ahead, because only then does a stream learn at once that its browser has gone.
+    """
     server = create_server(
-        app, sockets=[taken], threads=settings.threads, ident="banjie", max_request_body_size=settings.max_request_bytes, clear_untrusted_proxy_headers=False
-    )
+        app, sockets=[taken], threads=settings.threads + settings.live_streams, ident="banjie", max_request_body_size=settings.max_request_bytes,
+        clear_untrusted_proxy_headers=False, connection_limit=CONNECTIONS + settings.live_streams, channel_request_lookahead=1,
+    )  # fmt: skip
+    hub = app.extensions[live.EXTENSION]
     acquirer = scheduler.start(app, engine, settings.acquirer_interval_seconds)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+        # Streams would keep the server's threads waiting at its stop; they are told first.
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda signum, frame: _interrupt(hub))
     workers = None
     try:
         workers = scheduler.start_workers(app, engine, settings)
@@ -68,11 +80,14 @@ def run(app: Any, engine: Any, settings: Settings, taken: socket.socket) -> None
     except KeyboardInterrupt:
         log.info("asked to stop")
     finally:
+        hub.close()
         server.close()
         acquirer.stop()
         if workers is not None:
             workers.stop(scheduler.STOP_GRACE)
+        hub.rested(REST_SECONDS)
 
 
-def _interrupt(signum: int, frame: Any) -> None:
+def _interrupt(hub: live.Hub) -> None:
+    hub.close()
     raise KeyboardInterrupt

@@ -147,7 +147,7 @@ def _task_columns(now: datetime) -> tuple[Any, ...]:
     task = user_task.c
     return (
         task.key, task.name.label("step"), task.assignee, task.created_at, task.claimed_at, task.ended_at, task.state, task.revision,
-        task.follow_up_at, task.completed_by, task.candidate_groups, rank_expression(now, clock).label("rank"), *CASE_COLUMNS, *CLOCK_COLUMNS,
+        task.follow_up_at, task.completed_by, task.priority, task.candidate_groups, rank_expression(now, clock).label("rank"), *CASE_COLUMNS, *CLOCK_COLUMNS,
     )  # fmt: skip
 
 

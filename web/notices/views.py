@@ -15,10 +15,12 @@ from web.notices import blueprint, queries
 
 KIND_WORDS: dict[str, Words] = {
     "assigned": T("assigned"), "candidate": T("new in my section"), "urged": T("urged"), "rung": T("deadline"), "returned": T("returned"),
-    "replied": T("replied"), "notice": T("told"), "extended": T("extended"), "digest": T("daily summary"), "transferred": T("handed over"),
-    "alarm": T("alarm"), "test": T("test message"), "order": T("supervision order"),
+    "replied": T("replied"), "notice": T("told"), "extended": T("extended"), "paused": T("limit paused"), "digest": T("daily summary"), "transferred": T("handed over"),
+    "alarm": T("alarm"), "test": T("test message"), "order": T("supervision order"), "bulletin": T("bulletin"), "assessment": T("assessment"), "card": T("supervision card"), "design": T("procedure design"),
 }  # fmt: skip
 """Kind of a notification → the word in the first column; others show none."""
+PAGES = {"order": ("supervision.order_page", "order"), "bulletin": ("supervision.bulletin_page", "bulletin"), "assessment": ("supervision.deduction_page", "deduction")}
+"""Kind of a notification → the page it leads to, and the parameter that holds the key of what it shows."""
 
 
 def engine():
@@ -40,7 +42,7 @@ def index():
     texts = {row.key: say(unpacked(row.msgid, row.params)) for row in rows}
     notes = {row.key: say(unpacked_or_none(row.note) or "") for row in rows}
     return render_template(
-        "notices/index.html", rows=rows, texts=texts, notes=notes, page=number, pages=pages, total=total, unread_only=unread_only, kind_words=KIND_WORDS
+        "notices/index.html", rows=rows, texts=texts, notes=notes, page=number, pages=pages, total=total, unread_only=unread_only, kind_words=KIND_WORDS, pages_of_kinds=PAGES
     )
 
 

@@ -6,4 +6,17 @@ from flask import Blueprint
 
 blueprint = Blueprint("supervision", __name__, template_folder="templates")
 
-from web.supervision import acting, figure_views, heat, order_views, reports, screen, views  # noqa: E402, F401  the views register themselves
+from web.supervision import (  # noqa: E402, F401  the views register themselves
+    acting,
+    bulletin_views,
+    card_views,
+    changes,
+    deduction_views,
+    drill,
+    figure_views,
+    heat,
+    order_views,
+    reports,
+    screen,
+    views,
+)

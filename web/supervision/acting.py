@@ -12,7 +12,7 @@ from flask_babel import ngettext
 
 from engine.errors import EngineError, NotFound, ValidationFailed
 from engine.runtime.access import URGERS
-from engine.runtime.supervision import orders
+from engine.runtime.supervision import bulletins, orders
 from engine.words import T
 from web import security
 from web.i18n import say
@@ -48,7 +48,7 @@ def _back() -> str:
 
 def _act_name() -> str:
     name = request.values.get("act", "")
-    if name not in ACTS or (name == "order" and URGERS.isdisjoint(g.person.groups)):
+    if name not in ACTS or (name in ("order", "bulletin") and URGERS.isdisjoint(g.person.groups)):
         raise NotFound("There is no such operation.")
     return name
 
@@ -154,4 +154,9 @@ def _reassigning() -> Command:
     return errors, reassign
 
 
-COMMANDS: dict[str, Callable[[], Command]] = {"urge": _urging, "order": _ordering, "reassign": _reassigning}
+def _drafting() -> Command:
+    text, errors = _reason(T("Say why a bulletin is drafted."))
+    return errors, lambda case: bulletins.draft(engine().desk, case.key, text, by=g.person.login, address=security.address())
+
+
+COMMANDS: dict[str, Callable[[], Command]] = {"urge": _urging, "order": _ordering, "reassign": _reassigning, "bulletin": _drafting}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from flask import g, render_template, request
 from flask_babel import gettext as _
 
 from engine.runtime.supervision import pace
-from engine.runtime.supervision.figures import Figures, Period, Score, figures
+from engine.runtime.supervision.figures import SMALL, Figures, Period, Score, figures, league
 from engine.words import T, Words
 from web import filters
 from web.people import requires
@@ -30,7 +31,7 @@ views.PAGES["supervision.forecast"] = T("Forecast")
 
 @dataclass(frozen=True)
 class FigureState:
-    """What the figures are of, as it stands in the address."""
+    """What the figures are of, as it stands in the address.  ``period`` is a key of :data:`PERIODS` or a month, like ``2026-11``."""
 
     period: str
     procedure: str
@@ -39,16 +40,25 @@ class FigureState:
     @classmethod
     def of(cls, args: Any) -> FigureState:
         period = args.get("period", "month")
-        return cls(period if period in PERIODS else "month", args.get("procedure", "").strip()[:200], args.get("county", "").strip()[:200])
+        known = period in PERIODS or re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", period)
+        return cls(period if known else "month", args.get("procedure", "").strip()[:200], args.get("county", "").strip()[:200])
 
-    def query(self) -> dict[str, str]:
-        return {name: value for name, value in (("period", self.period), ("procedure", self.procedure), ("county", self.county)) if value}
+    def query(self, **changes: str) -> dict[str, str]:
+        values = {"period": self.period, "procedure": self.procedure, "county": self.county} | changes
+        return {name: value for name, value in values.items() if value}
 
     def days(self, today: date) -> Period:
         """The period as days; "last" is the one before the one that ``today`` is in."""
+        if self.period not in PERIODS:
+            return Period.month(date.fromisoformat(f"{self.period}-01"))
         name = self.period.removeprefix("last_")
         found: Period = getattr(Period, name)(today)
         return found if name == self.period else getattr(Period, name)(found.since - timedelta(days=1))
+
+
+def period_choices(state: FigureState) -> dict[str, Words | str]:
+    """The periods to choose from, the month of the address among them."""
+    return {**PERIODS, state.period: PERIODS.get(state.period, state.period)}
 
 
 def today() -> date:
@@ -77,10 +87,7 @@ def league_line(place: int | str, name: str, score: Score) -> list[Any]:
 
 def league_lines(found: Figures) -> list[list[Any]]:
     """The sections, best first, and their total."""
-    lines = [
-        league_line(place if score.rate is not None else "—", filters.section_name(code) if code else _("no section"), score)
-        for place, (code, score) in enumerate(found.sections.items(), start=1)
-    ]
+    lines = [league_line(place.rank or "—", filters.section_name(place.code) or _("no section"), place.score) for place in league(found)]
     return [*lines, league_line("", _("Together"), found.total)] if lines else []
 
 
@@ -108,8 +115,8 @@ def statistics():
     counties = sorted(section.name for section in engine().desk.people.directory().sections.values() if section.kind == "county")
     counties += [state.county] if state.county and state.county not in counties else []
     return render_template(
-        "supervision/figures.html", state=state, found=found, periods=PERIODS, procedures=views.sheets(), counties=counties, percent=percent, number=number,
-        league_heads=league_heads(), league_lines=league_lines(found), month_heads=month_heads(), month_lines=month_lines(found), today=today(),
+        "supervision/figures.html", state=state, found=found, periods=period_choices(state), procedures=views.sheets(), counties=counties, percent=percent, number=number,
+        league=league(found), small=SMALL, today=today(),
         highest=max([score.finished for score in found.months.values()] + [1]),
     )  # fmt: skip
 
@@ -119,9 +126,13 @@ def statistics():
 def export_statistics():
     """The league as a workbook, the months below it."""
     found = read(FigureState.of(request.args))
-    lines = [*league_lines(found), [], month_heads(), *month_lines(found)]
+    median = _("Median (working days)")
+    scores = [*(place.score for place in league(found)), found.total]
+    sections = [[*line, number(score.median)] for line, score in zip(league_lines(found), scores, strict=False)]
+    months = [[*line, number(score.median)] for line, score in zip(month_lines(found), found.months.values(), strict=True)]
+    lines = [*sections, [], [*month_heads(), median], *months]
     title = _("League of the sections %(since)s to %(until)s", since=found.period.since.isoformat(), until=found.period.last.isoformat())
-    return views.spreadsheet(_("Figures"), league_heads(), [*lines, [], [title]])
+    return views.spreadsheet(_("Figures"), [*league_heads(), median], [*lines, [], [title]])
 
 
 @blueprint.get("/supervision/forecast")

@@ -25,9 +25,14 @@ views.PAGES["supervision.heat"] = T("Heat map")
 def heat_of(steps: list[pace.Step]) -> dict[str, dict[str, Any]]:
     """What the drawing writes under each step."""
     return {
-        step.element_id: {"text": _("%(count)d · %(median)s d", count=step.waiting, median=number(step.median)), "level": _level(step.waiting)}
+        step.element_id: {"text": _("%(count)d · %(median)s d", count=step.waiting, median=days(step.median)), "level": _level(step.waiting)}
         for step in steps
     }
+
+
+def days(amount: float | None) -> str:
+    """Calendar days with one decimal; what is there, but less than that, is not called nothing."""
+    return "<0.1" if amount is not None and 0 < amount < 0.05 else number(amount)
 
 
 def _level(waiting: int) -> int:
@@ -47,7 +52,7 @@ def heat():
         steps = pace.steps(conn, visible, chosen, now) if chosen else []
     names = {id: process_name(row.definition_key) for id, row in known.items()}
     about = {"url": url_for("supervision.heat_drawing", process=chosen), "heat": heat_of(steps)} if chosen else {}
-    return render_template("supervision/heat.html", names=names, chosen=chosen, steps=steps, about=about, number=number)
+    return render_template("supervision/heat.html", names=names, chosen=chosen, steps=steps, about=about, number=days)
 
 
 def process_name(definition_key: int) -> str:

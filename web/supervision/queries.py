@@ -20,8 +20,6 @@ from web.supervision.state import PAGE_SIZE, SWITCHES, BoardState
 
 EXPORT_LIMIT = 5000
 UPCOMING = 6
-PAUSED_LONG = timedelta(days=14)
-"""A pause longer than this is worth asking about [D]."""
 
 
 @dataclass
@@ -90,10 +88,11 @@ def _due_this_week(now: datetime, calendar: Any) -> ColumnElement[bool]:
     return and_(clock.c.due_at >= calendar.instant(today, time.min), clock.c.due_at < calendar.instant(monday, time.min))
 
 
-def _paused_long(now: datetime) -> ColumnElement[bool]:
-    """Paused, and nothing has paused or resumed it since :data:`PAUSED_LONG`."""
+def _paused_long(state: BoardState, now: datetime, calendar: Any) -> ColumnElement[bool]:
+    """Paused, and nothing has paused or resumed it for more than ``state.paused_workdays`` working days."""
+    since = calendar.instant(calendar.add_workdays(calendar.local(now).date(), -state.paused_workdays), time.min)
     moved = trail.alias("pause_line")
-    lately = exists().where(moved.c.case_key == case_file.c.key, moved.c.action.in_(("pause", "resume")), moved.c.at > now - PAUSED_LONG)
+    lately = exists().where(moved.c.case_key == case_file.c.key, moved.c.action.in_(("pause", "resume")), moved.c.at >= since)
     return and_(clock.c.state == "PAUSED", ~lately.correlate(case_file))
 
 
@@ -108,13 +107,25 @@ def _filtered(state: BoardState, now: datetime, calendar: Any) -> list[Any]:
     if state.unclaimed:
         tests.append(_unclaimed())
     if state.paused_long:
-        tests.append(_paused_long(now))
+        tests.append(_paused_long(state, now, calendar))
     return tests
 
 
 def _narrowed(state: BoardState) -> list[Any]:
     columns = {"section": case_file.c.section_code, "county": case_file.c.county, "procedure": case_file.c.procedure_id}
-    return [column == getattr(state, name) for name, column in columns.items() if getattr(state, name)]
+    return [column == getattr(state, name) for name, column in columns.items() if getattr(state, name)] + _of_task(state)
+
+
+def _of_task(state: BoardState) -> list[Any]:
+    """That the case has an open task of the person and at the step that the board is asked for."""
+    if not (state.person or state.step):
+        return []
+    task = user_task.alias("asked_task")
+    tests = [task.c.assignee == state.person] if state.person else []
+    if state.step:
+        process_id, _slash, element_id = state.step.rpartition("/")
+        tests += [task.c.process_id == process_id, task.c.element_id == element_id]
+    return [exists().where(task.c.root_key == case_file.c.key, task.c.state == "CREATED", *tests).correlate(case_file)]
 
 
 def _order(state: BoardState, now: datetime) -> list[Any]:
@@ -146,7 +157,7 @@ def _with_tasks(page: Select) -> Select:
     cases = page.subquery("page")
     task = user_task.c
     open_tasks = and_(task.root_key == cases.c.key, task.state == "CREATED")
-    columns = (task.key.label("task_key"), task.name.label("step"), task.assignee, task.candidate_groups, task.candidate_users)
+    columns = (task.key.label("task_key"), task.name.label("step"), task.element_id, task.assignee, task.candidate_groups, task.candidate_users)
     return select(cases, *columns).select_from(cases.outerjoin(user_task, open_tasks)).order_by(cases.c.place, task.key)
 
 
@@ -197,11 +208,14 @@ def counts(conn: Connection, visible: Any, state: BoardState, now: datetime, cal
         return func.sum(case((test, 1), else_=0)).label(name)
 
     inner = (
-        select(*keys, rank.label("rank"), _due_today(now, calendar).label("is_today"), _unclaimed().label("is_unclaimed"), _due_this_week(now, calendar).label("is_week"), _paused_long(now).label("is_paused_long"))
+        select(
+            *keys, rank.label("rank"), _due_today(now, calendar).label("is_today"), _unclaimed().label("is_unclaimed"),
+            _due_this_week(now, calendar).label("is_week"), _paused_long(state, now, calendar).label("is_paused_long"),
+        )
         .select_from(CASES)
-        .where(visible, case_file.c.closed_at.is_(None))
+        .where(visible, case_file.c.closed_at.is_(None), *_of_task(state))
         .subquery()
-    )
+    )  # fmt: skip
     groups = (inner.c.procedure_id, inner.c.procedure, inner.c.county, inner.c.section_code, inner.c.rank)
     switches = [number(inner.c[f"is_{name}"], name) for name in SWITCHES]
     rows = conn.execute(select(*groups, func.count().label("number"), *switches).group_by(*groups)).all()

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import g, render_template
 
+from engine.runtime import changes
 from engine.runtime.supervision.figures import Period, figures
 from engine.words import T
 from web.lights import LIGHTS
@@ -38,7 +39,8 @@ def values() -> dict[str, Any]:
 def screen():
     """The whole page; its inner part asks for itself again."""
     g.room = "supervision"
-    return render_template("supervision/screen.html", **values())
+    drawn = changes.moment()
+    return render_template("supervision/screen.html", drawn=drawn, **values())
 
 
 @blueprint.get("/supervision/screen/part")

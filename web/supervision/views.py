@@ -12,17 +12,19 @@ from flask import current_app, flash, g, make_response, redirect, render_templat
 from flask_babel import gettext as _
 
 from engine.errors import NotFound
+from engine.runtime import changes
 from engine.runtime.access import CHIEFS, URGERS, access_case
+from engine.runtime.supervision import bulletins
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.inbox.excel import workbook
 from web.lights import BY_RANK, LIGHTS
 from web.people import requires
-from web.supervision import blueprint, queries, words
-from web.supervision.state import PAGE_SIZE, SWITCHES, BoardState
+from web.supervision import blueprint, bulletin_queries, queries, words
+from web.supervision.state import PAGE_SIZE, PAUSED_WORKDAYS, SWITCHES, BoardState
 
-ACTS: dict[str, Words] = {"urge": T("Urge"), "order": T("Supervision order"), "reassign": T("Reassign")}
+ACTS: dict[str, Words] = {"urge": T("Urge"), "order": T("Supervision order"), "reassign": T("Reassign"), "bulletin": T("Draft a bulletin")}
 """What can be done to the cases chosen on the board."""
 BOARD_LIGHTS = ("red", "yellow", "green", "hollow", "grey", "none")
 COUNTED = ("red", "yellow")
@@ -91,6 +93,17 @@ def dimension_name(name: str, value: str) -> str:
     return value
 
 
+def board_state() -> BoardState:
+    """The board that the address asks for."""
+    return BoardState.of(request.args, getattr(current_app.extensions["settings"], "paused_long_workdays", PAUSED_WORKDAYS))
+
+
+def step_name(step: str, lines: list[queries.Line]) -> str:
+    """The name of the step that the board is narrowed to, as the tasks on the page bear it; its id when none is there."""
+    element_id = step.rpartition("/")[2]
+    return next((task.step for line in lines for task in line.tasks if task.element_id == element_id), element_id)
+
+
 def board_of(state: BoardState) -> dict[str, Any]:
     """The values of a board page."""
     now, calendar, visible = engine().clock(), engine().calendar, overseen()
@@ -102,7 +115,7 @@ def board_of(state: BoardState) -> dict[str, Any]:
     return {
         "state": state, "lines": lines, "total": total, "pages": max(1, ceil(total / PAGE_SIZE)), "numbers": numbers, "coming": coming,
         "seen": seen, "lights": [LIGHTS[code] for code in BOARD_LIGHTS], "filter_labels": FILTER_LABELS,
-        "switches": SWITCHES, "dimension_name": dimension_name, "acts": ACTS if not URGERS.isdisjoint(g.person.roles) else {name: ACTS[name] for name in ("urge", "reassign")},
+        "switches": SWITCHES, "dimension_name": dimension_name, "step_name": step_name, "acts": ACTS if not URGERS.isdisjoint(g.person.roles) else {name: ACTS[name] for name in ("urge", "reassign")},
         **helpers(),
     }  # fmt: skip
 
@@ -112,19 +125,19 @@ def board_of(state: BoardState) -> dict[str, Any]:
 def index():
     """The board."""
     g.room = "supervision"
-    state = BoardState.of(request.args)
+    state, drawn = board_state(), changes.moment()
     values = board_of(state)
     if not values["lines"] and state.page > 1:
         return redirect(filters.with_query(page=None))
     session["list_url"] = request.full_path.rstrip("?")
-    return render_template("supervision/index.html", **values)
+    return render_template("supervision/index.html", drawn=drawn, **values)
 
 
 @blueprint.get("/supervision/board")
 @requires("supervise")
 def board():
     """The live part of the board, asked for again and again; says which lights have changed since the asker looked last."""
-    state = BoardState.of(request.args)
+    state = board_state()
     values = board_of(state)
     announcement = changed(request.args.get("seen", ""), values["lines"], values["numbers"])
     return render_template("supervision/_board.html", live=True, announcement=announcement, **values)
@@ -176,20 +189,23 @@ def ledger(case_key: int):
     """The ledger of one case: how each due date was worked out, what paused and extended it, who was told, what is to come."""
     g.room = "supervision"
     now, calendar = engine().clock(), engine().calendar
+    person = g.person
+    about = bulletins.listed(overseen(), {person.login, *person.principals}, person.groups | engine().desk.people.groups(person.login))
     with engine().reading() as conn:
         case = access_case(conn, case_key, g.person.login, security.address())
         clocks, firings, urges = queries.ledger(conn, case_key, now)
         orders = queries.orders_of(conn, case_key)
+        drafted = bulletin_queries.bulletins_of(conn, case_key, about)
     say_with = helpers()
     read = [(row, words.read(row, say_with["ladder_of"](row.ladder_id), calendar, now)) for row in clocks]
-    return render_template("supervision/ledger.html", case=case, clocks=read, firings=firings, urges=urges, orders=orders, may_order=not URGERS.isdisjoint(g.person.roles), **say_with)
+    return render_template("supervision/ledger.html", case=case, clocks=read, firings=firings, urges=urges, orders=orders, bulletins=drafted, may_order=not URGERS.isdisjoint(g.person.roles), **say_with)
 
 
 @blueprint.get("/supervision/export.xlsx")
 @requires("supervise")
 def export():
     """The filtered board as a workbook."""
-    state = BoardState.of(request.args).everything()
+    state = board_state().everything()
     now, calendar, visible = engine().clock(), engine().calendar, overseen()
     with engine().reading() as conn:
         lines, total = queries.board(conn, visible, state, now, calendar)

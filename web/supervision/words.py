@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from engine.deadlines import Clock, Ladder, WorkCalendar
-from engine.deadlines.clock import Derived, derive, explain
+from engine.deadlines.arithmetic import explain
+from engine.deadlines.clock import Derived, derive
 from engine.deadlines.ladder import rung_times
 from engine.organisation import Directory
 from engine.words import T, Words
@@ -36,9 +37,13 @@ ACTION_WORDS: dict[str, Words] = {
     "draft_bulletin": T("draft of a bulletin"),
     "assessment_deduction": T("deduction in the assessment"),
     "supervision_order": T("supervision order"),
+    "raise_priority": T("marked urgent"),
+    "reassign": T("handing the task on"),
     "withheld": T("withheld: a reason was stated"),
     "claimed": T("not needed: the task was taken"),
 }
+COLOUR_WORDS: dict[str, Words] = {"blue": T("Blue"), "yellow": T("Yellow"), "red": T("Red")}
+"""Colours of supervision orders."""
 ESCALATION = T("escalation in the process")
 UNIT_WORDS: dict[str, Words] = {"wd": T("wd"), "h": T("h"), "ch": T("h")}
 """Short units beside used/limit; everything else is counted in calendar days."""
@@ -107,7 +112,18 @@ def read(row: Any, ladder: Ladder | None, calendar: WorkCalendar, now: datetime)
 def action_words(actions: Iterable[str] | str) -> list[Words]:
     """The actions of a rung, or the stored comma list of a firing, as words."""
     names = actions.split(",") if isinstance(actions, str) else actions
-    return [ACTION_WORDS.get(name, ESCALATION) for name in names if name]
+    return [action_word(name) for name in names if name]
+
+
+def action_word(action: str) -> Words:
+    """One action with its parameter: "supervision order (Red)", "handing the task on (the section chief)"."""
+    name, _colon, parameter = action.partition(":")
+    if name not in ACTION_WORDS:
+        return T("%(what)s (%(code)s)", what=ESCALATION, code=parameter)
+    if not parameter:
+        return ACTION_WORDS[name]
+    about = T("%(points)s point(s)", points=parameter) if name == "assessment_deduction" else RECIPIENT_WORDS.get(parameter) or COLOUR_WORDS.get(parameter)
+    return T("%(what)s (%(code)s)", what=ACTION_WORDS[name], code=about or parameter)
 
 
 def candidates(directory: Directory, groups: Iterable[str], users: Iterable[str]) -> list[str]:

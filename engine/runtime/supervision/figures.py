@@ -15,9 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from engine.deadlines import WorkCalendar
 from engine.runtime.limits.clocks import STOPPED
+from engine.runtime.supervision.pace import quantile
 from engine.store.tables import case_file, clock, trail
 
 MONTHS = 12
+SMALL = 5
+"""Fewer finished limits than this say little: a place in the league is then marked."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class Period:
 
 @dataclass
 class Score:
-    """What one section, or one month, has to show.  ``overdue`` are limits that are over now and still run."""
+    """What one section, or one month, has to show.
+
+    ``overdue`` are limits that are over now and still run; ``times`` the working days of each finished one, ``days`` their sum.
+    """
 
     finished: int = 0
     late: int = 0
@@ -65,6 +71,7 @@ class Score:
     overdue: int = 0
     steps: int = 0
     returned: int = 0
+    times: list[int] = field(default_factory=list)
 
     @property
     def rate(self) -> float | None:
@@ -77,6 +84,16 @@ class Score:
         return self.days / self.finished if self.finished else None
 
     @property
+    def median(self) -> float | None:
+        """Working days that half of the finished limits took at most."""
+        return quantile(sorted(self.times), 0.5) if self.times else None
+
+    @property
+    def small(self) -> bool:
+        """Whether there is something to show, but too little to compare."""
+        return 0 < self.finished < SMALL
+
+    @property
     def return_rate(self) -> float | None:
         """Share of the finished steps that sent the case back."""
         return self.returned / self.steps if self.steps else None
@@ -84,6 +101,7 @@ class Score:
     def add(self, other: Score) -> None:
         for name in ("finished", "late", "days", "overdue", "steps", "returned"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.times += other.times
 
 
 @dataclass
@@ -94,6 +112,28 @@ class Figures:
     total: Score = field(default_factory=Score)
     sections: dict[str, Score] = field(default_factory=dict)
     months: dict[date, Score] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the league.  ``rank`` counts from 1, ``None`` without a finished limit; ``tied`` shares it with others."""
+
+    rank: int | None
+    tied: bool
+    code: str
+    score: Score
+
+
+def league(found: Figures) -> list[Place]:
+    """The sections by place.  Who has the same on-time rate and as many overdue shares a place, and the next one is left out."""
+    merits = {code: (score.rate, score.overdue) for code, score in found.sections.items()}
+    places, rank = [], 0
+    for number, (code, score) in enumerate(found.sections.items(), start=1):
+        if not places or merits[places[-1].code] != merits[code]:
+            rank = number
+        tied = list(merits.values()).count(merits[code]) > 1
+        places.append(Place(rank, tied, code, score) if score.rate is not None else Place(None, False, code, score))
+    return places
 
 
 def months_until(day: date, count: int = MONTHS) -> list[date]:
@@ -114,7 +154,8 @@ def figures(conn: Connection, visible: Any, period: Period, calendar: WorkCalend
     first = calendar.instant(min(months[0], period.since), time.min)
     for row in _finished(conn, (visible, *narrowed), first, until):
         after, day = calendar.local(row.started_at).date(), calendar.local(row.stopped_at).date()
-        score = Score(1, int(row.overdue_at is not None and row.stopped_at >= row.overdue_at), calendar.workdays_between(after, day))
+        took = calendar.workdays_between(after, day)
+        score = Score(1, int(row.overdue_at is not None and row.stopped_at >= row.overdue_at), took, times=[took])
         month = found.months.get(day.replace(day=1))
         if month is not None:
             month.add(score)

@@ -37,7 +37,6 @@ READERS = OVERSEERS | URGERS
 """Who sees the orders of every case they may read; all others see those addressed to them."""
 
 _NO_ORDER = T("There is no such order, or you may not see it.")
-_LIGHT_LEVELS = {"red": "red", "yellow": "yellow"}
 
 
 # -- who ---------------------------------------------------------------------------------------------------------------
@@ -132,11 +131,11 @@ def issue(
             raise ValidationFailed(next(iter(errors.values()))[0], errors=errors)
         section, login = (directory.section_of(to_login), to_login) if to_login else (to_section, None)
         if not section:
-            section, login = _who_has_it(Recipients(directory, case, open_tasks(tx.conn, case_key), 0), case)
+            section, login = who_has_it(Recipients(directory, case, open_tasks(tx.conn, case_key), 0), case)
         if not section:
             words = T("Nobody has this case just now; name a section or a person.")
             raise ValidationFailed(words, errors={"to": [words]})
-        values = {"level": level, "text": asked, "due_on": due_on, "to_section": section, "to_login": login, "issued_by": by}
+        values = {"key": new_key(), "level": level, "text": asked, "due_on": due_on, "to_section": section, "to_login": login, "issued_by": by}
         number = _insert(desk, tx, case, {**values, "token": f"{token}:{case_key}"[:100] if token else None})
         notices = Notices(tx.now, by)
         _announce(desk, tx, notices, case, number, values)
@@ -161,10 +160,10 @@ def issue_for_rung(desk: Desk, tx: Any, notices: Notices, recipients: Recipients
     case = recipients.case
     if case is None:
         return None
-    section, login = _who_has_it(recipients, case)
+    section, login = who_has_it(recipients, case)
     today = tx.now.astimezone(desk.zone).date()
     values = {
-        "level": _LIGHT_LEVELS.get(rung.light, "blue"), "text": f"{clock['label']}：{rung.text or rung.id}",
+        "key": new_key(), "level": rung.colour, "text": f"{clock['label']}：{rung.text or rung.id}",
         "due_on": desk.engine.calendar.add_workdays(today, ANSWER_WORKDAYS), "to_section": section, "to_login": login, "issued_by": None,
         "clock_key": clock["key"], "rung": rung.id,
     }  # fmt: skip
@@ -174,8 +173,8 @@ def issue_for_rung(desk: Desk, tx: Any, notices: Notices, recipients: Recipients
     return number
 
 
-def _who_has_it(recipients: Recipients, case: Any) -> tuple[str | None, str | None]:
-    """The section that has the case now, and the person if it is only one."""
+def who_has_it(recipients: Recipients, case: Any) -> tuple[str | None, str | None]:
+    """The section that has the case (a ``case_file`` row) now, and the person if it is only one."""
     directory = recipients.directory
     holders = {task.assignee for task in recipients.tasks if task.assignee and directory.own_groups(task.assignee)}
     sections = {directory.section_of(login) for login in holders} or {directory.section_of(login) for login in recipients.people("handler")}
@@ -187,9 +186,9 @@ def _who_has_it(recipients: Recipients, case: Any) -> tuple[str | None, str | No
 def _insert(desk: Desk, tx: Any, case: Any, values: dict[str, Any]) -> str:
     rule, year = desk.settings.order_number, str(tx.now.astimezone(desk.zone).year)
     serial = numbering.next_serial(tx.conn, numbering.number_prefix(rule, year=year))
-    number, key = rule.format(year=year, serial=serial), new_key()
+    number, key = rule.format(year=year, serial=serial), values["key"]
     row = {
-        "key": key, "number": number, "case_key": case.key, "clock_key": None, "rung": None, "token": None, "state": ISSUED,
+        "number": number, "case_key": case.key, "clock_key": None, "rung": None, "token": None, "state": ISSUED,
         "issued_at": tx.now, "answered_at": None, "ended_at": None, "ended_by": None, "revision": 1, **values,
     }  # fmt: skip
     tx.add(tables.supervision_order, **row)
@@ -204,7 +203,7 @@ def _announce(desk: Desk, tx: Any, notices: Notices, case: Any, number: str, val
     directory = desk.people.directory(tx.conn)
     words = T(
         "Supervision order %(number)s: %(case_no)s %(title)s — %(text)s Answer by %(due)s.",
-        number=number, case_no=case.case_no, title=case.title, text=values["text"], due=values["due_on"].isoformat(),
+        number=number, case_no=case.case_no, title=case.title, text=values["text"], due=values["due_on"].isoformat(), order=values["key"],
     )  # fmt: skip
     chiefs = directory.holders(CHIEFS, values["to_section"])
     logins = [values["to_login"], *chiefs] if values["to_login"] else chiefs or directory.members(f"section:{values['to_section']}") or directory.members("supervisor")
@@ -287,6 +286,8 @@ def _note(tx: Any, order_key: int, action: str, text: str, actor: str | None) ->
 
 def _tell(desk: Desk, tx: Any, row: Any, logins: Collection[str], words: Any) -> None:
     notices = Notices(tx.now, tx.by)
+    # The page that the bell leads to; no part of the sentence.
+    words = T(words.msgid, **{**words.params, "order": row.key})
     notices.tell(list(dict.fromkeys(logins)), "order", words, case_key=row.case_key)
     notices.post(desk, tx)
 

@@ -1,0 +1,248 @@
+"""Cards 监察卡 (预警, 黄牌, 红牌): issuing what a rule found, and who may read, answer for and decide on a card.
+
+Numbered without gaps like supervision orders: the serial is drawn in the transaction that issues the card.  The unique
+``(rule, subject, degree)`` is the claim, whatever the number of nodes that look at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+
+from engine.deadlines.monitoring_rules import Degree, MonitoringRule
+from engine.organisation import Directory
+from engine.runtime import numbering
+from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
+from engine.runtime.casestate import people_of, trail_row
+from engine.runtime.supervision.findings import Finding
+from engine.runtime.telling.notices import Notices, packed
+from engine.runtime.telling.recipients import Recipients, open_tasks
+from engine.store import tables
+from engine.store.types import new_key
+from engine.words import T, Words
+
+if TYPE_CHECKING:
+    from engine.runtime.desk import Desk
+
+ISSUED, APPEALED, UPHELD, REVOKED = "ISSUED", "APPEALED", "UPHELD", "REVOKED"
+COUNTING = (ISSUED, APPEALED, UPHELD)
+"""States of a card that counts; a revoked one is as if it had never been."""
+DECIDERS = frozenset({"supervisor", "director"})
+"""Who decides on appeals: supervision, and the head of the office where all of supervision is concerned."""
+READERS = OVERSEERS | URGERS
+"""Who sees the cards of every case they may read; all others see those that concern themselves or the section they lead."""
+DEGREE_WORDS: dict[str, Words] = {"warning": T("Warning card"), "yellow": T("Yellow card"), "red": T("Red card")}
+_LEVELS = {"warning": 0, "yellow": 3, "red": 6}
+"""How loud the notice is: from 3 on it is urgent."""
+_NO_CARD = T("There is no such card, or you may not see it.")
+
+
+# -- who ---------------------------------------------------------------------------------------------------------------
+
+
+def addressed(identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
+    """SQL on ``card``: cards to one of ``identities``, to a section as a whole that ``groups`` name, and all of a section they lead.
+
+    A card to a colleague is nobody else's business.
+    """
+    card = tables.card.c
+    sections = [group.removeprefix("section:") for group in groups if group.startswith("section:")]
+    led = [group.partition("@")[2] for group in groups if group.partition("@")[0] in CHIEFS and "@" in group]
+    return or_(card.to_login.in_(list(identities)), card.to_section.in_(led), and_(card.to_login.is_(None), card.to_section.in_(sections)))
+
+
+def may_appeal(card: Any, identities: Collection[str], groups: Collection[str]) -> bool:
+    """The addressee, the chief of the section, and anybody of the section when it is the section's; deputies for their principals."""
+    if card.to_login is not None and card.to_login in identities:
+        return True
+    if any(f"{role}@{card.to_section}" in groups for role in CHIEFS):
+        return True
+    return card.to_login is None and f"section:{card.to_section}" in groups
+
+
+def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
+    """SQL on ``card`` joined with ``case_file``: the cards somebody may read; ``visible`` as :func:`engine.runtime.access.visible_cases`."""
+    mine = addressed(identities, groups)
+    return or_(mine, and_(visible)) if not READERS.isdisjoint(groups) else mine
+
+
+def find(desk: Desk, conn: Connection, key: int, login: str) -> Row:
+    """The card, if ``login`` may read it; :class:`AccessRefused` otherwise, which whoever asks for a request has to record."""
+    row = conn.execute(select(tables.card).where(tables.card.c.key == key)).one_or_none()
+    groups = desk.people.groups(login, conn)
+    if row is not None and groups:
+        if may_appeal(row, desk.access.identities(conn, login), groups):
+            return row
+        if not READERS.isdisjoint(groups):
+            desk.access.find_case(conn, row.case_key, login)
+            return row
+    raise AccessRefused(_NO_CARD, subject=f"card:{key}", reason="missing" if row is None else "not addressed")
+
+
+def access_card(desk: Desk, conn: Connection, key: int, login: str, address: str | None = None) -> Row:
+    """The card for a request of ``login``; a refusal is audited."""
+    try:
+        return find(desk, conn, key, login)
+    except AccessRefused as refusal:
+        desk.record_refusal(refusal, by=login, address=address)
+        raise
+
+
+def concerned(desk: Desk, conn: Connection, card: Any, login: str) -> bool:
+    """Whether ``login`` or somebody they stand in for is party to a card: named, appealing, of the section, or with a part in the case."""
+    directory, identities = desk.people.directory(conn), desk.access.identities(conn, login)
+    if not identities.isdisjoint({card.to_login, card.appealed_by}):
+        return True
+    if card.to_section and any(directory.section_of(each) == card.to_section for each in identities):
+        return True
+    return any(part.held_by(identities) for part in desk.access.participations(conn, card.case_key))
+
+
+def may_decide(desk: Desk, conn: Connection, card: Any, login: str) -> bool:
+    """Whether ``login`` may decide on the card: one of :data:`DECIDERS` who is not concerned (回避)."""
+    return not DECIDERS.isdisjoint(desk.people.groups(login, conn)) and not concerned(desk, conn, card, login)
+
+
+def deciders(desk: Desk, conn: Connection, card: Any) -> list[str]:
+    """Who is asked to decide: the supervisors whom the card does not concern, else the head of the office."""
+    directory = desk.people.directory(conn)
+    free = [login for login in directory.members("supervisor") if not concerned(desk, conn, card, login)]
+    return free or list(directory.members("director"))
+
+
+def steps(conn: Connection, key: int) -> list[Row]:
+    """What was said and decided on a card, oldest first, with the name and size of a paper that was attached."""
+    step, paper = tables.card_step, tables.attachment
+    joined = step.outerjoin(paper, paper.c.key == step.c.attachment_key)
+    return list(conn.execute(select(step, paper.c.filename, paper.c.size).select_from(joined).where(step.c.card_key == key).order_by(step.c.key)))
+
+
+# -- issuing -----------------------------------------------------------------------------------------------------------
+
+
+def issue(desk: Desk, tx: Any, finding: Finding, *, version: int, appeal_workdays: int, late: bool) -> str | None:
+    """Issue the card of a fact inside a transaction; returns its number, ``None`` when it concerns nobody of the office.
+
+    A second card for the same thing violates the unique constraint, which undoes the whole transaction with the number in it.
+    """
+    directory = desk.people.directory(tx.conn)
+    section, login = to_whom(tx.conn, directory, finding)
+    if section is not None and _outside(directory, section):
+        return None
+    year = str(tx.now.astimezone(desk.zone).year)
+    serial = numbering.next_serial(tx.conn, numbering.number_prefix(desk.settings.card_number, year=year))
+    number, key = desk.settings.card_number.format(year=year, serial=serial), new_key()
+    rule, degree, case = finding.rule, finding.degree, finding.case
+    until = desk.engine.calendar.add_workdays(desk.engine.calendar.office_day(tx.now), appeal_workdays)
+    evidence = {"rule": rule.to_dict(), "version": version, "at": degree.at, "facts": [packed(each) for each in finding.facts]}
+    tx.add(
+        tables.card,
+        key=key, number=number, rule_id=rule.id, rule_label=rule.label[:200], kind=rule.kind, degree=degree.card, subject=finding.subject,
+        case_key=case.key, clock_key=finding.clock_key, task_key=finding.task_key, procedure_id=case.procedure_id, to_section=section, to_login=login,
+        evidence=evidence, fell_due_at=finding.fell_due_at, issued_at=tx.now, late=late, appeal_until=until, state=ISSUED, appealed_at=None,
+        appealed_by=None, decided_at=None, decided_by=None, revision=1,
+    )  # fmt: skip
+    note(tx, key, "issue", rule.label, None)
+    details = {"number": number, "rule": rule.id, "degree": degree.card}
+    tx.add(tables.trail, **trail_row(case.key, "card", tx, opinion=f"{number} {rule.label}", details=details))
+    tx.audit("card.issue", f"card:{key}", number=number, rule=rule.id, degree=degree.card, to_section=section, to_login=login, late=late)
+    _announce(desk, tx, directory, finding, number, section, login, until.isoformat())
+    return number
+
+
+def note(tx: Any, card_key: int, action: str, text: str, actor: str | None, *, on_behalf_of: str | None = None, attachment: int | None = None) -> None:
+    """A line of the card's own record."""
+    tx.add(
+        tables.card_step, key=new_key(), card_key=card_key, action=action, text=text, actor=actor, on_behalf_of=on_behalf_of, attachment_key=attachment,
+        at=tx.now,
+    )  # fmt: skip
+
+
+def to_whom(conn: Connection, directory: Directory, finding: Finding) -> tuple[str | None, str | None]:
+    """The section and the person a card is issued to, as its rule says."""
+    person, section = finding.actor, finding.section
+    if person is None and section is None:
+        person, section = _at_hand(conn, directory, finding)
+    if person is not None and directory.own_groups(person):
+        section = directory.section_of(person) or section
+    else:
+        person = None
+    section = section or finding.case.section_code
+    if finding.rule.whom == "handler":
+        return section, person
+    if finding.rule.whom == "section_chief":
+        return section, next(iter(directory.holders(CHIEFS, section)), None)
+    return section, None
+
+
+def _at_hand(conn: Connection, directory: Directory, finding: Finding) -> tuple[str | None, str | None]:
+    """Who has the thing now or, when it has ended, had it last: the person if it is one, and the section."""
+    tasks = open_tasks(conn, finding.case.key)
+    if finding.task_key is not None or finding.clock_key is not None:
+        task = tables.user_task
+        one = task.c.key == finding.task_key if finding.task_key is not None else task.c.clock_key == finding.clock_key
+        own = and_(task.c.root_key == finding.case.key, one)
+        tasks = [each for each in tasks if finding.task_key in (None, each.key) and finding.clock_key in (None, each.clock_key)] or tasks
+        last = conn.execute(select(task.c.completed_by).where(own, task.c.completed_by.is_not(None)).order_by(task.c.ended_at.desc()).limit(1)).scalar()
+        still = conn.execute(select(func.count()).select_from(task).where(own, task.c.state == "CREATED")).scalar_one()
+        if last is not None and not still:
+            return last, directory.section_of(last)
+    if not tasks:
+        # The case has ended: who finished its last step.
+        task = tables.user_task
+        ended = select(task.c.completed_by).where(task.c.root_key == finding.case.key, task.c.completed_by.is_not(None))
+        last = conn.execute(ended.order_by(task.c.ended_at.desc()).limit(1)).scalar()
+        return last, directory.section_of(last)
+    holders = {each.assignee for each in tasks if each.assignee and directory.own_groups(each.assignee)}
+    if len(holders) == 1:
+        person = holders.pop()
+        return person, directory.section_of(person)
+    sections = {directory.section_of(each) for each in holders or _offered_to(directory, tasks)} - {None}
+    return None, sections.pop() if len(sections) == 1 else None
+
+
+def _offered_to(directory: Directory, tasks: Any) -> list[str]:
+    return people_of(directory, [name for each in tasks for name in (*each.candidate_users, *each.candidate_groups)])
+
+
+def _outside(directory: Directory, section: str) -> bool:
+    """Applicants have accounts too; supervision is about the office."""
+    found = directory.sections.get(section)
+    return found is not None and found.kind == "external"
+
+
+def _announce(
+    desk: Desk, tx: Any, directory: Directory, finding: Finding, number: str, section: str | None, login: str | None, until: str
+) -> None:
+    rule, degree, case = finding.rule, finding.degree, finding.case
+    words = T(
+        "%(degree)s %(number)s: %(rule)s — %(case_no)s %(title)s. Appeal possible until %(until)s.",
+        degree=DEGREE_WORDS[degree.card], number=number, rule=rule.label, case_no=case.case_no, title=case.title, until=until,
+    )  # fmt: skip
+    notices = Notices(tx.now, None)
+    logins = [login] if login else list(directory.holders(CHIEFS, section)) or list(directory.members("supervisor"))
+    logins += told_besides(tx.conn, directory, finding, section)
+    notices.tell(list(dict.fromkeys(logins)), "card", words, case_key=case.key, level=_LEVELS[degree.card])
+    notices.post(desk, tx)
+
+
+def told_besides(conn: Connection, directory: Directory, finding: Finding, section: str | None) -> list[str]:
+    """Who the rule wants told besides the addressee."""
+    found: list[str] = []
+    for role in finding.degree.tell:
+        if role == "section_chief":
+            found += directory.holders(CHIEFS, section)
+        elif role == "vice_director":
+            found += directory.members(f"vice_director@{section}") or directory.members("vice_director")
+        else:
+            row = conn.execute(select(tables.case_file).where(tables.case_file.c.key == finding.case.key)).one_or_none()
+            found += Recipients(directory, row, open_tasks(conn, finding.case.key), finding.clock_key or 0).people(role)
+    return found
+
+
+def exists_already(conn: Connection, rule: MonitoringRule, degree: Degree, subject: str) -> bool:
+    """Whether the card has been issued."""
+    card = tables.card.c
+    return conn.execute(select(card.key).where(card.rule_id == rule.id, card.subject == subject, card.degree == degree.card)).first() is not None
