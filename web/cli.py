@@ -14,7 +14,7 @@ import click
 
 from engine.errors import DeploymentRejected, EngineError, ValidationFailed
 from engine.words import T, Words, translate
-from web import cli_operations, program_version
+from web import cli_operations, cli_procedures, program_version
 from web.config import Settings, load_settings, with_secret
 
 MODEL_FILES = (".bpmn", ".dmn", ".form", ".yaml")
@@ -275,6 +275,7 @@ def prepare(session: Session) -> None:
 def make_ready(session: Session, engine: Any) -> None:
     """Migrate, deploy ``processes/`` and ``forms/`` (what is unchanged or the office's own stays as it is), load the demonstration."""
     from engine.runtime.delivered import deliver
+    from engine.runtime.design.folder import keep_delivered
 
     engine.migrate()
     for kept in deliver(engine, model_files([folder for folder in (Path("processes"), Path("forms")) if folder.is_dir()])):
@@ -284,6 +285,9 @@ def make_ready(session: Session, engine: Any) -> None:
             file=kept.file, name=kept.name, version=kept.version, by=kept.by,
         )  # fmt: skip
         click.echo(session.say(sentence))
+    # README and scenarios go with the procedures, so that a draft in the browser has them too.
+    beside = [file for each in ("*/*.bpmn", "*/procedure.yaml", "*/README.md", "*/scenarios/*.json") for file in sorted(Path("processes").glob(each))]
+    keep_delivered(engine.desk, {file.as_posix(): file.read_bytes() for file in beside})
     if session.settings.demo:
         from engine.runtime import demo as loader
 
@@ -302,6 +306,7 @@ def worker(session: Session, types: tuple[str, ...], threads: int | None, once: 
 
 
 cli_operations.add_to(main, command)
+cli_procedures.add_to(main, command)
 
 
 @main.command("version")

@@ -11,6 +11,7 @@ from flask import g
 
 from engine.errors import NotPermitted
 from engine.runtime.access import MONITORS, OPERATORS
+from engine.runtime.design.publishing import APPROVERS
 from engine.runtime.limits.recalculation import DECIDERS as DATE_DECIDERS
 from engine.runtime.limits.rule_changes import DECIDERS
 from engine.runtime.limits.rulebook import EDITORS
@@ -22,6 +23,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "reassign": frozenset({"supervisor", "vice_director", "director", "section_chief"}),
     "register": frozenset({"supervisor", "vice_director", "director", "section_chief", "auditor", "office"}),
     "design": frozenset({"designer"}),
+    "approve_design": APPROVERS,
+    "publications_room": APPROVERS - {"designer"},  # designers find it in their own room
     "administer": frozenset({"admin"}),
     "decide_dates": DATE_DECIDERS,
     "dates_room": DATE_DECIDERS - {"admin"},  # administrators find it in their own room

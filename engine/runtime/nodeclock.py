@@ -1,7 +1,7 @@
 """The clock of a node in real use, and what keeps a wrong one from firing anything early.
 
 Every node reads its own machine's clock, and a machine whose clock is wrong would close limits and fire rungs before their time.  So
-once a minute, before it looks for due work, a node compares itself:
+once a minute, before it looks for due work or takes jobs, a node compares itself:
 
 * On PostgreSQL with the database's clock, which all nodes share.  From then on it believes its own clock only up to the database's
   plus a tolerance; between two comparisons the database's clock is carried on by the machine's monotonic counter, which nobody sets.

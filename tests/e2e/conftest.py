@@ -15,7 +15,7 @@ import pytest
 from engine import Engine
 from tests.support.browser import BrowserPlayer, Desk
 from tests.support.by_requests import RequestsPlayer
-from tests.support.player import ROOT, read
+from tests.support.player import ROOT, named
 from tests.support.server import RunningServer
 
 HERE = Path(__file__).parent
@@ -62,17 +62,13 @@ def desk(browser: Any, server: RunningServer) -> Iterator[Desk]:
     assert not opened.troubles, "\n".join(opened.troubles)
 
 
-def scenario(name: str) -> dict[str, Any]:
-    return read(ROOT / "tests" / "processes" / "scenarios" / f"{name}.yaml")
-
-
 @pytest.fixture
 def in_browser(desk: Desk) -> Iterator[Callable[[str], BrowserPlayer]]:
     """``in_browser("complaint_c")``: a player of that scenario at the pages."""
     made: list[BrowserPlayer] = []
 
     def make(name: str) -> BrowserPlayer:
-        made.append(BrowserPlayer(desk, scenario(name)))
+        made.append(BrowserPlayer(desk, named(name)))
         return made[-1]
 
     yield make
@@ -86,7 +82,7 @@ def by_requests(server: RunningServer) -> Iterator[Callable[..., RequestsPlayer]
     made: list[RequestsPlayer] = []
 
     def make(name: str, on: RunningServer | None = None, **options: Any) -> RequestsPlayer:
-        made.append(RequestsPlayer(on or server, scenario(name), **options))
+        made.append(RequestsPlayer(on or server, named(name), **options))
         return made[-1]
 
     yield make

@@ -22,10 +22,10 @@ def test_a_case_goes_from_registration_to_its_end_through_the_pages(name, in_bro
     player.check()
     assert len(player.logins) >= 4
     page = desk.person("duqiang").go(f"/case/{player.case_key}")
-    expect(page.locator(".page-head__tools")).to_contain_text(player.scenario["expect"]["result"])
+    expect(page.locator(".page-head__tools")).to_contain_text(player.scenario.expect["result"])
     page.get_by_role("tab", name="流转").click()
     trail = page.locator("#flow ol.trail")
-    for step in player.scenario["steps"]:
+    for step in player.scenario.steps:
         if step.get("element"):
             expect(trail.locator(f'li[data-element-id="{step["element"]}"]').first).to_be_visible()
     expect(page.locator("[data-drawn=yes]").first).to_be_visible()
@@ -49,7 +49,7 @@ def test_more_time_is_asked_for_on_the_tasks_page_and_granted(by_requests, in_br
     filed, player = by_requests("complaint_extension"), in_browser("complaint_extension")
     filed.play_until("handle")
     player.take_over(filed)
-    steps = player.scenario["steps"]
+    steps = player.scenario.steps
     first = next(number for number, step in enumerate(steps) if step.get("extend"))
 
     for step in steps[first : first + 4]:
@@ -69,6 +69,6 @@ def test_a_complaint_is_withdrawn_with_a_button_of_the_case_page(by_requests, in
     filed.play_until("complaint_withdrawn")
     player.take_over(filed)
 
-    player.step(player.scenario["steps"][-1])
+    player.step(player.scenario.steps[-1])
 
     player.check()

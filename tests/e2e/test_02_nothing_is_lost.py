@@ -42,7 +42,7 @@ def test_an_expired_session_loses_nothing(at_handling, desk: Desk):
     person = desk.person("liqiang")
     page = person.open_task(at_handling.case_no, task.key)
     person.context.clear_cookies()
-    person.fill(at_handling.answers(next(step for step in at_handling.scenario["steps"] if step["element"] == "handle")["data"]))
+    person.fill(at_handling.answers(next(step for step in at_handling.scenario.steps if step.get("element") == "handle")["data"]))
 
     dialog = page.locator("dialog[open]")
     expect(dialog).to_contain_text("请重新登录")

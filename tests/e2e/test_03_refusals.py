@@ -112,14 +112,11 @@ def test_a_designer_is_told_what_is_wrong_with_a_model_and_where(upload_page, de
     expect(upload_page.get_by_role("button", name=re.compile("发布"))).to_have_count(0)
 
 
-def test_a_designer_publishes_a_good_model(upload_page, desk: Desk, onlooker):
+def test_a_good_model_becomes_a_draft_that_a_second_person_must_approve(upload_page, desk: Desk, onlooker):
     upload_page.set_input_files("#files", ROOT / "tests" / "toolchain" / "small.bpmn")
     upload_page.get_by_role("button", name="检查").click()
-    upload_page.get_by_role("button", name="发布").click()
-    upload_page.locator('dialog[open] button[value="yes"]').click()
+    upload_page.get_by_role("button", name="做成设计稿").click()
 
     expect(upload_page.locator("main .alert-success")).to_be_visible()
-    row = upload_page.locator("table tbody tr", has_text="small")
-    expect(row.first).to_be_visible()
-    row.first.locator("a").first.click()
-    expect(upload_page.locator("[data-drawn=yes]")).to_be_visible()
+    expect(upload_page.get_by_role("link", name="small.bpmn").first).to_be_visible()
+    assert onlooker.catalogue.find("process", "small") is None

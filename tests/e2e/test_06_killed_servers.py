@@ -41,7 +41,7 @@ def test_a_server_killed_after_every_step_reaches_the_same_end(name, mortal: Run
     player.play()
 
     player.check()
-    assert len(kills) == len(player.scenario["steps"]) + 1
+    assert len(kills) == len(player.scenario.steps) + 1
     fired_once(player)
 
 
@@ -62,9 +62,9 @@ def test_a_server_killed_while_it_finishes_a_task_has_finished_it_wholly_or_not_
     player.begin()
     finished = 0
 
-    for step in player.scenario["steps"]:
+    for step in player.scenario.steps:
         task = player.open_tasks(step["element"])[0]
-        visitor = player.visitor(player._worker(task, step["who"]))
+        visitor = player.visitor(next(player.workers(task, step["by"])))
         visitor.post(f"/task/{task.key}/claim", visitor.get(f"/task/{task.key}").hidden)
         page = visitor.get(f"/task/{task.key}")
         answers = {"data": json.dumps(player.answers(step.get("data"))), "outcome": step["outcome"], "opinion": ""}
@@ -99,7 +99,7 @@ def test_two_servers_on_one_postgresql_fire_each_limit_once(tmp_path: Path, post
             wait_until_shown(administrator, players[0].local_now)
         for player in players:
             player.begin()
-            player.step(player.scenario["steps"][0])
+            player.step(player.scenario.steps[0])
 
         with ThreadPoolExecutor(len(nodes)) as pool:
             for _ in range(20):

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from lxml import etree
 
+from tests.support import player
+
 ROOT = Path(__file__).resolve().parents[2]
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 BPMNDI = "{http://www.omg.org/spec/BPMN/20100524/DI}"
@@ -121,9 +123,7 @@ def _box(bounds: Any) -> Box:
 DRAWINGS = [Drawing(path) for path in sorted((ROOT / "processes").glob("*/*.bpmn"))]
 FORMS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "forms").glob("*.form"))}
 SHEETS = {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "processes").glob("*/procedure.yaml"))}
-SCENARIOS = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((Path(__file__).parent / "scenarios").glob("*.yaml"))
-}
+SCENARIOS = {path.stem: player.read(path) for path in player.SCENARIOS}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -22,7 +22,8 @@ SECTIONS = {
     "tax", "finance", "emergency", "market", "eco", "credit",
 }  # fmt: skip
 PROPERTIES = {
-    "deadline", "deadline.start", "ladder", "clock.start", "clock.start.from", "clock.stop", "clock.pause", "clock.extend", "clock.extend.by",
+    "deadline", "deadline.start", "ladder", "clock.start", "clock.start.from", "clock.stop", "clock.pause", "clock.pause.kind", "clock.pause.reason", "clock.pause.document", "clock.pause.until", "clock.resume", "clock.restart",
+    "clock.extend", "clock.extend.by",
     "clock.extend.reason", "outcomes", "outcome.variable", "outcomes.opinion", "outcomes.confirm", "outcomes.unchecked", "exclude", "status", "result", "accepted", "notify",
     "notify.text", "document", "extendable",
 }  # fmt: skip
@@ -101,7 +102,7 @@ def test_every_rule_that_is_named_is_in_the_rule_table(drawing, rules):
     named = set()
     for node in drawing.nodes.values():
         properties = drawing.properties(node)
-        named |= {properties[name] for name in ("deadline", "clock.start", "clock.stop", "extendable") if name in properties}
+        named |= {properties[name] for name in ("deadline", "clock.start", "clock.stop", "clock.restart", "extendable") if name in properties}
     named = {name for name in named if not name.startswith("=") and name != "*"}
     for text in expressions(drawing):
         named |= set(RULE_ID.findall(text)) if "@" not in text else set()

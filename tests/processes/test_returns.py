@@ -6,7 +6,7 @@ import pytest
 
 from engine import Engine, ValidationFailed
 from engine.runtime import demo
-from tests.support.player import SCENARIOS, Player, delivered_files, read
+from tests.support.player import Player, delivered_files, named
 
 
 @pytest.fixture
@@ -14,17 +14,14 @@ def before_recommendation(engine: Engine, clock) -> Player:
     """A case that waits for the county's recommendation, whose form has required fields."""
     engine.deploy(delivered_files(), by="designer")
     demo.load(engine)
-    scenario = read(next(path for path in SCENARIOS if path.stem == "hnte_approved"))
-    steps = scenario["steps"]
-    at = next(number for number, step in enumerate(steps) if step.get("element") == "county_recommend")
-    player = Player(engine, clock, {**scenario, "steps": steps[:at]})
-    player.play()
+    player = Player(engine, clock, named("hnte_approved"))
+    player.play_until("county_recommend")
     return player
 
 
 def complete(player: Player, outcome: str) -> None:
     task = player.open_tasks("county_recommend")[0]
-    by = player._worker(task, task.candidate_groups[0])
+    by = next(player.workers(task, "candidate"))
     player.engine.desk.complete_task(task.key, {}, outcome=outcome, opinion="现场核查记录不完整。", by=by)
 
 

@@ -116,14 +116,14 @@ def test_a_scenario_uses_tasks_buttons_and_fields_that_exist(scenario, drawings,
     sheet = sheets[scenario["process"]]
     nodes = reachable(drawings, scenario["process"])
     actions = {action["message"]: action["form"] for action in (sheet["withdraw"], *sheet.get("actions", ()))}
-    assert set(scenario["start"]["data"]) <= keys(forms[sheet["start"]["form"]])
+    assert set(scenario["start"]) <= keys(forms[sheet["start"]["form"]])
     for step in scenario["steps"]:
-        if "message" in step:
-            assert set(step["data"]) <= keys(forms[actions[step["message"]]])
-        elif "overdue" in step:
-            assert step["overdue"] in rules
-        elif "extend" in step:
-            drawing, task = nodes[step["extend"]]
+        if step["do"] == "message":
+            assert set(step["data"]) <= keys(forms[actions[step["name"]]])
+        elif step["do"] == "wait":
+            assert step["due"] in rules
+        elif step["do"] == "extend":
+            drawing, task = nodes[step["element"]]
             assert drawing.properties(task)["extendable"] in rules
         else:
             drawing, task = nodes[step["element"]]
@@ -132,15 +132,15 @@ def test_a_scenario_uses_tasks_buttons_and_fields_that_exist(scenario, drawings,
             needs = drawing.properties(task).get("outcomes.opinion", "")
             assert "opinion" in step or not (needs == "*" or step["outcome"] in needs.split(",")), step["element"]
     expected = scenario["expect"]
-    assert expected.get("end", next(iter(nodes))) in nodes
-    if "end" in expected:
-        drawing, end = nodes[expected["end"]]
+    assert set(expected["path"]) <= set(nodes)
+    if expected["state"] == "COMPLETED":
+        drawing, end = nodes[expected["path"][-1]]
         result = drawing.properties(end)["result"]
         assert result == expected["result"] or result.startswith("=")
 
 
 def test_every_end_of_every_procedure_is_reached_by_a_scenario(sheets, drawings, scenarios):
-    reached = {(scenario["process"], scenario["expect"].get("end")) for scenario in scenarios.values()}
+    reached = {(scenario["process"], scenario["expect"]["path"][-1]) for scenario in scenarios.values()}
     for process in sheets:
         ends = {end.get("id") for end in drawings[process].every("endEvent") if "result" in drawings[process].properties(end)}
         assert {end for end in ends if (process, end) not in reached} == set()

@@ -46,7 +46,7 @@ def clock():
 
 @pytest.fixture
 def engine(clock):
-    made = Engine("sqlite://", clock=clock, settings={"cache_seconds": 60, "acquirer_interval_seconds": 30}, node="test")
+    made = Engine("sqlite://", clock=clock, settings={"cache_seconds": 60, "acquirer_interval_seconds": 30, "design_second_approval": False}, node="test")
     made.migrate()
     made.desk.people.import_organisation(sections=models.SECTIONS, roles=models.ROLES, people=PEOPLE, by="system")
     made.deploy(models.files(), by="designer")

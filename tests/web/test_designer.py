@@ -44,7 +44,7 @@ def ticket_of(page: str) -> str:
 def test_the_list_shows_versions_and_running_instances(browse, open_case):
     open_case()
     open_case()
-    page = browse("designer").get("/designer").get_data(as_text=True)
+    page = browse("designer").get("/designer/definitions").get_data(as_text=True)
     assert "许可办理" in page
     assert "licence_start" in page
     assert "designer" in page or "设计员" in page

@@ -273,3 +273,22 @@ def test_the_preview_names_people_on_a_real_case(ladder_form, browse, engine, op
 
 def test_both_languages_know_the_room(browse):
     assert "时限" in browse("du", "zh").get("/limits").get_data(as_text=True)
+
+
+def test_the_page_of_a_ladder_says_how_far_the_running_limits_have_followed_it(ladder_form, browse, engine, open_case):
+    open_case()
+    assert ladder_form(**{"do": "save", "reason": "提早", "rung-3-days": "3"}).status_code == 302
+    page = browse("du").get("/limits/ladders/standard").get_data(as_text=True)
+    assert "Running limits follow version 2" in page and "2 of 2 limits" in page
+
+
+def test_actions_of_a_rung_take_their_parameters_from_the_form_and_keep_what_was_typed(ladder_form, browse, engine):
+    chosen = {"rung-4-actions": ["reassign", "supervision_order", "assessment_deduction"], "rung-4-reassign": "section_chief", "rung-4-colour": "yellow"}
+    refused = ladder_form(**{"do": "save", "reason": "加重", **chosen, "rung-4-points": "半分"})
+    assert refused.status_code == 422
+    page = refused.get_data(as_text=True)
+    assert "is no number of points" in page and 'value="半分"' in page
+    assert ladder_form(**{"do": "save", "reason": "加重", **chosen, "rung-4-points": "0.5"}).status_code == 302
+    rung = engine.desk.book().ladders["standard"].rung("bulletin")
+    assert rung.actions == ("reassign:section_chief", "supervision_order:yellow", "assessment_deduction:0.5")
+    assert 'value="0.5"' in browse("admin").get("/limits/ladders/standard/edit").get_data(as_text=True)

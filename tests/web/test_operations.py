@@ -385,12 +385,15 @@ def test_a_message_that_quotes_a_confidential_value_is_shown_without_it(browse, 
     for page in (f"/operations/instances/{case.key}", "/operations/incidents", "/operations/incidents/5"):
         shown = text(client.get(page))
         assert "applicant_name" in shown and "李四保密" not in shown, page
+    shown = text(browse("li").get(f"/case/{case.key}"))
+    assert "held up by a technical problem" in shown and "seen: applicant_name" not in shown and "/operations/incidents/5" not in shown
+    assert "/operations/incidents/5" in text(browse("du").get(f"/case/{case.key}"))
     again = text(client.post("/operations/incidents/5/retry", follow_redirects=True))
     assert "Incident tried again" in again and "李四保密" not in again
 
 
 def test_a_stored_sentence_is_told_in_the_language_of_the_reader(app):
-    from web.operations.spoken import spoken
+    from web.spoken import spoken
 
     with app.test_request_context(headers={"Accept-Language": "zh"}):
         assert spoken("nobody has ever written this sentence") == "nobody has ever written this sentence"

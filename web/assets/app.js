@@ -4,6 +4,7 @@ import htmx from 'htmx.org';
 
 import { csrfToken } from './lib/http.js';
 import { signInAgain } from './lib/dialogs.js';
+import { watchLive } from './lib/live.js';
 import { watchMenus, watchTabs } from './lib/menus.js';
 import { rowsComponent, watchRows } from './lib/rows.js';
 import { watchSubmitting } from './lib/submitting.js';
@@ -28,9 +29,7 @@ document.addEventListener('htmx:configRequest', (event) => {
 
 // A page in the background does not poll; it catches up when it is looked at.
 document.addEventListener('htmx:beforeRequest', (event) => {
-  const poll = event.target.closest('[data-poll]');
-  // Nor does a list in which somebody is just ticking rows: the new rows would come back unticked.
-  if (poll && (document.hidden || (poll.matches('[data-poll-rows]') && document.querySelector('[data-live] [data-select]:checked')))) {
+  if (document.hidden && event.target.closest('[data-poll]')) {
     event.preventDefault();
   }
 });
@@ -38,16 +37,6 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) {
     document.querySelectorAll('[data-poll]').forEach((node) => htmx.trigger(node, 'awake'));
   }
-});
-
-// What somebody has folded open or shut in a live part stays so when the part is refreshed.
-let unfolded = new Map();
-document.addEventListener('htmx:beforeSwap', ({ detail }) => {
-  const live = detail.target.closest?.('[data-live]');
-  unfolded = new Map(live ? [...live.querySelectorAll('details[id]')].map((each) => [each.id, each.open]) : []);
-});
-document.addEventListener('htmx:afterSwap', () => {
-  unfolded.forEach((open, id) => document.getElementById(id)?.toggleAttribute('open', open));
 });
 
 document.addEventListener('htmx:responseError', (event) => {
@@ -90,6 +79,7 @@ watchSubmitting();
 watchRows();
 watchMenus();
 watchTabs();
+watchLive();
 
 Alpine.data('rows', rowsComponent);
 Alpine.start();

@@ -14,7 +14,7 @@ const target = resolve(here, '../static/build');
 const stampFile = join(target, '.stamp');
 const manifestFile = join(target, 'manifest.json');
 
-const entries = ['app.js', 'task.js', 'diagram.js', 'css/app.css', 'css/task.css', 'css/diagram.css'];
+const entries = ['app.js', 'task.js', 'diagram.js', 'css/app.css', 'css/task.css', 'css/diagram.css', 'designer.js', 'css/designer.css', 'designer_try.js', 'css/designer_try.css', 'differ.js', 'css/diff.css'];
 
 /** The icons that the templates use, by their name in the Tabler set; they become one sprite. */
 const icons = readFileSync(join(here, 'icons.txt'), 'utf8').split(/\s+/).filter(Boolean);
@@ -49,14 +49,39 @@ const formWords = {
   },
 };
 
-/** diagram-js tints its accent with color-mix(); Chromium 108 gets the same tint of our blue as a plain colour. */
+/**
+ * The properties panel translates by a function that it hands from part to part, and forgets in some. Where it falls back, it
+ * falls back on our words.
+ */
+const panelWords = {
+  name: 'panel-words',
+  setup(build) {
+    build.onLoad({ filter: /@bpmn-io[\\/]properties-panel[\\/]dist[\\/]index\.esm\.js$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8');
+      const fallback = 'function translateFallback(template, replacements) {';
+      if (contents.split(fallback).length !== 2) {
+        throw new Error(`${relative(here, path)}: the fallback translation has changed; adapt panelWords in build.mjs`);
+      }
+      const words = JSON.stringify(join(here, 'lib/words.js'));
+      return {
+        contents: `import { words as officeWords } from ${words};\n${contents.replace(fallback, `${fallback}\n  return officeWords(template, replacements);`)}`,
+        loader: 'js',
+        resolveDir: dirname(path),
+      };
+    });
+  },
+};
+
+/** The tints of bpmn.io's packages are made with color-mix(); Chromium 108 gets the same tint of our blue, or of white, as a plain colour. */
+const tinted = { '--bio-canvas-accent': '29 95 191', '--bio-surface': '255 255 255' };
+
 const plainTints = {
   name: 'plain-tints',
   setup(build) {
-    build.onLoad({ filter: /diagram-js\.css$/ }, ({ path }) => ({
+    build.onLoad({ filter: /diagram-js(-minimap)?\.css$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replace(
-        /color-mix\(in srgb, var\(--bio-canvas-accent\) (\d+)%, transparent\)/g,
-        (_, share) => `rgb(29 95 191 / ${share}%)`,
+        /color-mix\(in srgb, var\((--bio-canvas-accent|--bio-surface)\) (\d+)%, transparent\)/g,
+        (_, name, share) => `rgb(${tinted[name]} / ${share}%)`,
       ),
       loader: 'css',
     }));
@@ -113,8 +138,9 @@ if (!process.argv.includes('--force') && existsSync(manifestFile) && existsSync(
 const { build } = await import('esbuild');
 const started = Date.now();
 // The result is built beside the folder in use and swapped in at the end, so that a failed build leaves the old one serving.
-const fresh = `${target}.new`;
-rmSync(fresh, { recursive: true, force: true });
+// Each build has a folder of its own: two that run at once must not sweep each other's files away.
+const fresh = `${target}.new-${process.pid}`;
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 const result = await build({
   absWorkingDir: here,
   entryPoints: entries,
@@ -129,8 +155,8 @@ const result = await build({
   minify: true,
   legalComments: 'linked',
   metafile: true,
-  loader: { '.svg': 'dataurl', '.woff2': 'file', '.woff': 'empty', '.ttf': 'empty', '.eot': 'empty' },
-  plugins: [formWords, plainTints],
+  loader: { '.svg': 'dataurl', '.woff2': 'file', '.woff': 'empty', '.ttf': 'empty', '.eot': 'empty', '.bpmn': 'text' },
+  plugins: [formWords, panelWords, plainTints],
   logLevel: 'warning',
 });
 

@@ -49,7 +49,8 @@ async function draw(place) {
   for (const [id, { text, level }] of Object.entries(about.heat ?? {})) {
     if (known.get(id)) {
       canvas.addMarker(id, `heat-${level}`);
-      overlays.add(id, { position: { bottom: 10, left: 0 }, html: badge(`diagram__heat diagram__heat--${level}`, text, text) });
+      // The numbers are what the map is for: they stay readable when the whole of a wide procedure is shown.
+      overlays.add(id, { position: { bottom: 10, left: 0 }, scale: { min: 0.85 }, html: badge(`diagram__heat diagram__heat--${level}`, text, text) });
     }
   }
   showCurrent(about, known, canvas);

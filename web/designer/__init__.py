@@ -6,4 +6,12 @@ from flask import Blueprint
 
 blueprint = Blueprint("designer", __name__, template_folder="templates")
 
-from web.designer import views  # noqa: E402, F401  the views register themselves
+from web.designer import (  # noqa: E402  the views register themselves
+    draft_views,  # noqa: F401
+    editor_views,  # noqa: F401
+    exchange_views,  # noqa: F401
+    publish_views,  # noqa: F401
+    try_views,  # noqa: F401
+    version_views,  # noqa: F401
+    views,  # noqa: F401
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, func, select
 
-from engine.store.tables import definition, instance, person, resource
+from engine.store.tables import definition, design_companion, design_draft, design_submission, instance, person, resource
 
 
 @dataclass(frozen=True)
@@ -58,3 +58,45 @@ def versions_of(conn: Connection, kind: str, id: str) -> list[Row]:
     """Number and date of all versions of a definition, the newest first."""
     columns = (definition.c.key, definition.c.version, definition.c.deployed_at)
     return list(conn.execute(select(*columns).where(definition.c.kind == kind, definition.c.id == id).order_by(definition.c.version.desc())))
+
+
+# --- the room ---------------------------------------------------------------------------------------------------------
+
+ROWS_LIMIT = 200
+"""Drafts listed at most in each state, the latest first."""
+
+
+def drafts_listed(conn: Connection, states: tuple[str, ...], process_id: str | None = None) -> list[Row]:
+    """Drafts without their files, the latest first."""
+    row = design_draft.c
+    chosen = (
+        select(row.key, row.process_id, row.title, row.owner, row.state, row.revision, row.saved_by, row.saved_at)
+        .where(row.state.in_(states))
+        .order_by(row.saved_at.desc(), row.key.desc())
+        .limit(ROWS_LIMIT)
+    )
+    return list(conn.execute(chosen if process_id is None else chosen.where(row.process_id == process_id)))
+
+
+def scenarios_by_process(conn: Connection) -> dict[str, tuple[int | None, int]]:
+    """Process id → (scenarios that passed at the last publication, ``None`` when they were never asked; scenarios there are)."""
+    beside, sent = design_companion.c, design_submission.c
+    newest = (
+        select(beside.process_id, beside.name, func.max(beside.deployment_key).label("newest"))
+        .where(beside.name.like("scenarios/%"))
+        .group_by(beside.process_id, beside.name)
+        .subquery()
+    )
+    kept = (
+        select(beside.process_id, func.count().label("number"))
+        .join(newest, (newest.c.process_id == beside.process_id) & (newest.c.name == beside.name) & (newest.c.newest == beside.deployment_key))
+        .where(beside.content.is_not(None))
+        .group_by(beside.process_id)
+    )
+    passed: dict[str, int] = {}
+    published = select(sent.process_id, sent.scenarios).where(sent.state == "PUBLISHED").order_by(sent.published_at)
+    for row in conn.execute(published):
+        passed[row.process_id] = sum(1 for _name, _title, ok in row.scenarios if ok)
+    return {
+        row.process_id: (min(passed[row.process_id], row.number) if row.process_id in passed else None, row.number) for row in conn.execute(kept)
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,23 +10,24 @@ from typing import Any
 from flask import current_app, flash, g, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from lxml import etree
 
 from engine.errors import DeploymentRejected, NotFound, Problem, ValidationFailed
 from engine.runtime import administration
 from engine.runtime.deploy import READERS, examine
+from engine.runtime.design import drafts, exchange, publishing, versions
+from engine.runtime.design.drafts import STATES
 from engine.words import T, Words
 from web import security
 from web.designer import blueprint, queries
+from web.designer.findings import SEVERITY_WORDS, labels_of
 from web.designer.uploads import FILE_LIMIT, MEGABYTE, TOTAL_LIMIT, collect
 from web.i18n import say
 from web.people import requires
 
 KIND_WORDS: dict[str, Words] = {
     "process": T("Process"), "procedure": T("Procedure sheet"), "form": T("Form"), "decision": T("Decision"), "rules": T("Deadline rules"),
-    "ladders": T("Ladders"),
+    "ladders": T("Ladders"), "monitoring": T("Supervision rules"),
 }  # fmt: skip
-SEVERITY_WORDS: dict[str, Words] = {"error": T("error"), "warning": T("warning")}
 
 
 def engine():
@@ -35,6 +37,24 @@ def engine():
 @blueprint.get("/designer")
 @requires("design")
 def index():
+    """The room: procedures with what is in use, drafts, and what waits for approval."""
+    g.room = "designer"
+    with engine().reading() as conn:
+        listed = versions.procedures(engine().desk, conn)
+        open_drafts = queries.drafts_listed(conn, ("OPEN", "SUBMITTED"))
+        discarded = queries.drafts_listed(conn, ("DISCARDED",))
+        waiting = publishing.submissions(conn, open_only=True)
+        tried = queries.scenarios_by_process(conn)
+    titles = {row.key: row.title for row in open_drafts}
+    return render_template(
+        "designer/room.html", procedures=listed, drafts=open_drafts, discarded=discarded, waiting=waiting, tried=tried, titles=titles,
+        state_words=STATES,
+    )  # fmt: skip
+
+
+@blueprint.get("/designer/definitions")
+@requires("design")
+def definitions():
     """Everything deployed, with versions and running instances."""
     g.room = "designer"
     kind = request.args.get("kind", "")
@@ -44,7 +64,9 @@ def index():
     if kind not in KIND_WORDS:
         kind = ""
     shown = sorted((item for item in listed if not kind or item.kind == kind), key=lambda item: (list(KIND_WORDS).index(item.kind), item.id))
-    return render_template("designer/index.html", listed=shown, kind=kind, numbers=numbers, kind_words=KIND_WORDS, total=len(listed))
+    with engine().reading() as conn:
+        waiting = publishing.submissions(conn, open_only=True)
+    return render_template("designer/definitions.html", waiting=waiting, listed=shown, kind=kind, numbers=numbers, kind_words=KIND_WORDS, total=len(listed))
 
 
 @blueprint.get("/designer/upload", endpoint="upload")
@@ -79,8 +101,8 @@ def check():
     errors = sum(1 for problem in problems if problem.severity == "error")
     ticket = "" if errors else administration.stage_files(engine().desk, files, by=g.person.login, address=security.address())
     page = render_template(
-        "designer/check.html", files=files, found=[_judged(item) for item in found], problems=_sorted(problems), labels=_labels(files, found),
-        errors=errors, ticket=ticket, kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
+        "designer/check.html", files=files, found=[_judged(item) for item in found], problems=_sorted(problems), labels=labels_of(files),
+        errors=errors, ticket=ticket, as_draft=_needs_draft(files), kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
     )  # fmt: skip
     return page, 422 if errors else 200
 
@@ -95,23 +117,6 @@ def _sorted(problems: list[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.severity != "error", problem.file, problem.line or 0))
 
 
-def _labels(files: dict[str, bytes], found: list[Any]) -> dict[tuple[str, str], str]:
-    """(file, element id) → the label people see in the drawing."""
-    labels: dict[tuple[str, str], str] = {}
-    # The same caution as the reader's: no entities, no network, and what does not parse has no labels.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
-    for file, data in files.items():
-        if PurePosixPath(file).suffix.lower() not in (".bpmn", ".dmn"):
-            continue
-        root = etree.fromstring(data, parser) if data.strip() else None
-        if root is None:
-            continue
-        for node in root.iter(etree.Element):
-            if node.get("id") and node.get("name"):
-                labels[file, node.get("id")] = " ".join(node.get("name").split())
-    return labels
-
-
 @blueprint.post("/designer/publish")
 @requires("design")
 def publish():
@@ -119,12 +124,14 @@ def publish():
     g.room = "designer"
     ticket = request.form.get("ticket", "")
     files = administration.staged_files(engine().desk, ticket, by=g.person.login)
+    if _needs_draft(files):
+        return _as_draft(ticket, files)
     try:
         deployment = engine().deploy(files, by=g.person.login, address=security.address())
     except DeploymentRejected as rejected:
         # Something else was deployed meanwhile and the same files no longer pass: show why.
         page = render_template(
-            "designer/check.html", files=files, found=[], problems=_sorted(rejected.problems), labels=_labels(files, []),
+            "designer/check.html", files=files, found=[], problems=_sorted(rejected.problems), labels=labels_of(files),
             errors=len(rejected.problems), ticket="", kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
         )  # fmt: skip
         return page, 422
@@ -134,7 +141,22 @@ def publish():
         flash(ngettext("%(num)d new version published.", "%(num)d new versions published.", new), "success")
     else:
         flash(_("These files were published before; nothing changed."), "success")
-    return redirect(url_for("designer.index"))
+    return redirect(url_for("designer.definitions"))
+
+
+def _needs_draft(files: Iterable[str]) -> bool:
+    """Whether a second person must agree to these files; limits and ladders have a room and a history of their own."""
+    return engine().desk.settings.design_second_approval and exchange.is_procedure(files)
+
+
+def _as_draft(ticket: str, files: dict[str, bytes]):
+    """What a second person must agree to goes the way of a draft: it is there, checked, and waits for its reason."""
+    chosen = exchange.draft_files(files)
+    title = exchange.title_of(chosen)
+    draft = drafts.create(engine().desk, title=title, files=chosen, by=g.person.login, token=ticket[:100], address=security.address())
+    administration.drop_staged(engine().desk, ticket, by=g.person.login, address=security.address())
+    flash(_("The files are a draft now. A second person has to approve it: submit it with a reason."), "success")
+    return redirect(url_for("designer.draft", key=draft.key))
 
 
 def _version(key: int):
@@ -155,7 +177,7 @@ def version(key: int):
     _found, problems = examine({row.file: content}, engine().catalogue, engine().desk.people.directory())
     text = "" if row.kind == "process" else content.decode("utf-8", "replace")
     return render_template(
-        "designer/version.html", row=row, versions=versions, problems=_sorted(problems), labels=_labels({row.file: content}, []), text=text,
+        "designer/version.html", row=row, versions=versions, problems=_sorted(problems), labels=labels_of({row.file: content}), text=text,
         kind_words=KIND_WORDS, severity_words=SEVERITY_WORDS,
     )  # fmt: skip
 

@@ -17,12 +17,13 @@ export function rowsComponent() {
       this.onChange = (event) => this.changed(event);
       this.onSwap = () => this.recount();
       this.$root.addEventListener('change', this.onChange);
-      this.$root.addEventListener('htmx:afterSettle', this.onSwap);
+      // What is swapped may be this list, something in it, or the part of the page that it stands in.
+      document.addEventListener('htmx:afterSettle', this.onSwap);
       this.recount();
     },
     destroy() {
       this.$root.removeEventListener('change', this.onChange);
-      this.$root.removeEventListener('htmx:afterSettle', this.onSwap);
+      document.removeEventListener('htmx:afterSettle', this.onSwap);
     },
     boxes() {
       return [...this.$root.querySelectorAll('input[data-select]')];

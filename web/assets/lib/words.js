@@ -21,6 +21,11 @@ export function words(sentence, replacements = {}) {
   return text.replace(/{([^}]+)}/g, (place, name) => replacements[name] ?? place);
 }
 
+/** A page with many words of its own (the designer's) brings its dictionary along; the page's words win. */
+export function addWords(code, entries) {
+  dictionaries[code] = { ...entries, ...dictionaries[code] };
+}
+
 export const isChinese = () => language() === 'zh';
 
 /** "09:41" in the office's time zone (`<html data-timezone>`), whatever the zone of the computer in front of the clerk. */

@@ -1,0 +1,412 @@
+"""From a draft to a version in use: submitted with a reason, agreed to by a second person, deployed at once or on a day to come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from engine.errors import Conflict, DeploymentRejected, EngineError, InvalidState, NotFound, NotPermitted, ValidationFailed
+from engine.runtime import due
+from engine.runtime.access import AccessRefused
+from engine.runtime.deploy import deploy
+from engine.runtime.design import drafts, plans
+from engine.runtime.design.drafts import Draft
+from engine.runtime.design.files import Part, examine, keep_companions
+from engine.runtime.telling.notices import Notices
+from engine.store import tables
+from engine.store.types import new_key
+from engine.words import T, Words
+
+if TYPE_CHECKING:
+    from engine.runtime.desk import Desk
+    from engine.runtime.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+APPROVERS = frozenset({"designer", "admin"})
+"""Roles that may agree to a publication."""
+NOTICE = "design"
+"""Kind of the notifications about submissions."""
+REASON_LIMIT = 1000
+FARTHEST = timedelta(days=731)
+"""How far ahead a publication may be fixed."""
+STATES: dict[str, Words] = {
+    "WAITING": T("awaiting approval"), "SCHEDULED": T("takes effect later"), "PUBLISHED": T("published"), "REFUSED": T("sent back"),
+    "WITHDRAWN": T("withdrawn"), "FAILED": T("could not be published"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One way of a draft to publication; see the table for the columns."""
+
+    key: int
+    draft_key: int
+    process_id: str
+    state: str
+    reason: str
+    effective_at: datetime | None
+    compared: tuple[Part, ...]
+    scenarios: tuple[tuple[str, str, bool], ...]
+    submitted_by: str
+    submitted_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    note: str
+    deployment_key: int | None
+    published_at: datetime | None
+    revision: int
+
+    @property
+    def word(self) -> Words:
+        """Its state, for people."""
+        return STATES[self.state]
+
+
+# --- submitting -------------------------------------------------------------------------------------------------------
+
+
+def submit(
+    desk: Desk,
+    key: int,
+    *,
+    revision: int,
+    reason: str,
+    effective_at: datetime | None = None,
+    compared: Collection[Part] = (),
+    warnings_seen: bool = False,
+    by: str,
+    address: str | None = None,
+) -> Submission:
+    """Hand a draft in for publication; where no second person is asked for, it is published (or scheduled) at once.
+
+    ``compared`` are the versions in use that the designer has looked at and means to replace; ``warnings_seen`` that they know the
+    warnings, or that there is no scenario.  Raises :class:`ValidationFailed` by field, :class:`DeploymentRejected` with all problems,
+    :class:`Conflict` when the draft was saved meanwhile or what is in use is newer than the draft, :class:`InvalidState`.
+    """
+    reason = reason.strip()
+    errors: dict[str, list[Words]] = {}
+    if not reason or len(reason) > REASON_LIMIT:
+        errors["reason"] = [T("Say why the procedure is changed, in at most %(most)d characters.", most=REASON_LIMIT)]
+    now = desk.engine.clock()
+    if effective_at is not None and not now < effective_at <= now + FARTHEST:
+        errors["effective_at"] = [T("The time from which it is in use must lie ahead, within two years. Leave it empty for “at once”.")]
+    if errors:
+        raise ValidationFailed("The draft was not submitted: %(count)d field(s) need attention.", count=len(errors), errors=errors)
+    with desk.engine.reading() as conn:
+        draft = drafts.get(desk, conn, key, by)
+        if draft.revision != revision:
+            raise drafts.stale(desk, conn, draft)
+        drafts.require_open(draft)
+        planned = plans.plan(desk, conn, draft)
+    results = plans.require_sound(desk, planned, compared, warnings_seen)
+    row = {
+        "key": new_key(), "draft_key": key, "process_id": draft.process_id or "", "state": "WAITING", "open_draft": str(key), "reason": reason,
+        "effective_at": effective_at, "compared": [list(part) for part in compared],
+        "scenarios": [[each.name, str(each.title), each.ok] for each in results], "submitted_by": by, "decided_by": None, "decided_at": None,
+        "note": "", "deployment_key": None, "published_at": None, "revision": 1,
+    }  # fmt: skip
+    try:
+        with desk.audited(by, address, role="designer") as tx:
+            _move_draft(tx, draft, "OPEN", "SUBMITTED")
+            tx.execute(insert(tables.design_submission).values(**row, submitted_at=tx.now))
+            tx.audit("design.submit", f"design:{key}", submission=row["key"], reason=reason, effective_at=effective_at and effective_at.isoformat())
+            if desk.settings.design_second_approval:
+                words = T("%(name)s asks you to approve the new version of “%(title)s”.", name=desk.people.directory(tx.conn).name(by), title=draft.title)
+                _tell(desk, tx, approvers(desk, tx.conn), words)
+    except IntegrityError as error:
+        raise InvalidState("The draft “%(title)s” is submitted already.", title=draft.title) from error
+    if not desk.settings.design_second_approval:
+        return _agree(desk, row["key"], 1, "", by, address)
+    with desk.engine.reading() as conn:
+        return submission(desk, conn, row["key"], by)
+
+
+def approvers(desk: Desk, conn: Connection) -> list[str]:
+    """Everybody who may agree to a publication."""
+    directory = desk.people.directory(conn)
+    return sorted({login for role in APPROVERS for login in directory.members(role)})
+
+
+def _tell(desk: Desk, tx: Transaction, logins: Iterable[str], words: Words) -> None:
+    notices = Notices(tx.now, tx.by)
+    notices.tell(sorted(set(logins)), NOTICE, words, case_key=None)
+    notices.post(desk, tx)
+
+
+def _move_draft(tx: Transaction, draft: Draft, old: str, new: str) -> None:
+    """Change a draft's state; :class:`Conflict` when it is not as it was."""
+    table = tables.design_draft
+    moved = update(table).where(table.c.key == draft.key, table.c.revision == draft.revision, table.c.state == old).values(state=new)
+    if tx.execute(moved).rowcount != 1:
+        raise Conflict("Somebody else changed this at the same moment. Look at it again, then repeat what is still needed.")
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def submission(desk: Desk, conn: Connection, key: int, login: str) -> Submission:
+    """One submission.  Raises :class:`NotFound` for people who are neither designers nor administrators."""
+    drafts.require_reader(desk, conn, f"submission:{key}", login)
+    table = tables.design_submission
+    row = conn.execute(select(table).where(table.c.key == key)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such submission, or it is not for you.")
+    return _submission(row)
+
+
+def submissions(conn: Connection, *, draft_key: int | None = None, process_id: str | None = None, open_only: bool = False) -> list[Submission]:
+    """Submissions, the latest first."""
+    table = tables.design_submission
+    chosen = select(table).order_by(table.c.key.desc())
+    if draft_key is not None:
+        chosen = chosen.where(table.c.draft_key == draft_key)
+    if process_id is not None:
+        chosen = chosen.where(table.c.process_id == process_id)
+    if open_only:
+        chosen = chosen.where(table.c.state.in_(("WAITING", "SCHEDULED")))
+    return [_submission(row) for row in conn.execute(chosen).mappings()]
+
+
+def _submission(row: Mapping[str, Any]) -> Submission:
+    values = {name: row[name] for name in Submission.__dataclass_fields__}
+    values["compared"] = tuple((kind, id, version) for kind, id, version in row["compared"])
+    values["scenarios"] = tuple((name, title, ok) for name, title, ok in row["scenarios"])
+    return Submission(**values)
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------------
+
+
+class _Taken(Exception):
+    """Somebody else has decided or published it."""
+
+
+def approve(desk: Desk, key: int, *, revision: int, note: str = "", by: str, address: str | None = None) -> Submission:
+    """Agree: the version is in use at once, or scheduled for its day.
+
+    Raises :class:`NotPermitted` for the person who submitted it, :class:`Conflict` when somebody decided already or what is in use
+    has become newer, :class:`DeploymentRejected` when it does not pass any more, :class:`ValidationFailed` when a scenario fails.
+    """
+    with desk.engine.reading() as conn:
+        found = submission(desk, conn, key, by)
+    _require_approver(desk, by, found, address)
+    return _agree(desk, key, revision, note, by, address)
+
+
+def _require_approver(desk: Desk, by: str, found: Submission, address: str | None) -> None:
+    refusal: Words | None = None
+    if by != desk.OPERATOR and APPROVERS.isdisjoint(desk.people.directory().own_groups(by)):
+        refusal = T("Only a designer or an administrator approves a publication.")
+    elif by == found.submitted_by:
+        refusal = T("You have submitted this version yourself. Another designer or an administrator must approve it.")
+    if refusal is not None:
+        desk.record_refusal(AccessRefused(refusal, subject=f"submission:{found.key}", reason="approver"), by=by, address=address)
+        raise NotPermitted(refusal)
+
+
+def _agree(desk: Desk, key: int, revision: int, note: str, by: str, address: str | None) -> Submission:
+    with desk.engine.reading() as conn:
+        found = submission(desk, conn, key, by)
+        _require_waiting(desk, found, revision)
+        draft = drafts.get(desk, conn, found.draft_key, by)
+        planned = plans.plan(desk, conn, draft)
+    plans.require_sound(desk, planned, found.compared, True)
+    if found.effective_at is not None and found.effective_at > desk.engine.clock():
+        with desk.audited(by, address) as tx:
+            values = {"state": "SCHEDULED", "decided_by": by, "decided_at": tx.now, "note": note.strip()[:REASON_LIMIT]}
+            if not _move(tx, found, "WAITING", values):
+                raise _decided(desk, tx.conn, key)
+            tx.audit("design.approve", f"submission:{key}", draft=draft.key, effective_at=found.effective_at.isoformat())
+            _tell(desk, tx, _concerned(found), T("The new version of “%(title)s” is approved and takes effect on its day.", title=draft.title))
+    else:
+        _publish(desk, found, draft, planned, {"decided_by": by, "note": note.strip()[:REASON_LIMIT]}, by, address)
+    with desk.engine.reading() as conn:
+        return submission(desk, conn, key, by)
+
+
+def _publish(
+    desk: Desk, found: Submission, draft: Draft, planned: plans.Plan, values: Mapping[str, Any], by: str | None, address: str | None
+) -> None:
+    """Deploy, and write the end of submission and draft in the same transaction."""
+
+    def close(tx: Transaction, deployment_key: int) -> None:
+        done = {"state": "PUBLISHED", "open_draft": None, "published_at": tx.now, "deployment_key": deployment_key, **values}
+        if found.decided_at is None:
+            done["decided_at"] = tx.now
+        # The unique row is the claim; the state behind it says why when it is taken.
+        if not due.claim(tx, "design", found.key, "published") or not _move(tx, found, found.state, done):
+            raise _Taken
+        _move_draft(tx, draft, "SUBMITTED", "PUBLISHED")
+        keep_companions(tx, found.process_id, draft.files, deployment_key)
+        tx.audit("design.publish", f"submission:{found.key}", draft=draft.key, deployment=deployment_key, process=found.process_id)
+        _tell(desk, tx, _concerned(found), T("The new version of “%(title)s” is in use.", title=draft.title))
+
+    try:
+        if planned.payload:
+            files = {name: text.encode() for name, text in planned.payload.items()}
+            deploy(desk.engine, files, by or desk.OPERATOR, address, reason=found.reason, based_on=planned.versions, first=close)
+        else:
+            with desk.engine.transaction(by=by, address=address) as tx:
+                close(tx, new_key())
+    except _Taken:
+        with desk.engine.reading() as conn:
+            raise _decided(desk, conn, found.key) from None
+
+
+def _concerned(found: Submission) -> list[str]:
+    return [login for login in (found.submitted_by, found.decided_by) if login]
+
+
+def _move(tx: Transaction, found: Submission, old: str, values: Mapping[str, Any]) -> bool:
+    table = tables.design_submission
+    same = (table.c.key == found.key, table.c.state == old, table.c.revision == found.revision)
+    return tx.execute(update(table).where(*same).values(**values, revision=found.revision + 1)).rowcount == 1
+
+
+def _require_waiting(desk: Desk, found: Submission, revision: int) -> None:
+    if found.state != "WAITING" or found.revision != revision:
+        with desk.engine.reading() as conn:
+            raise _decided(desk, conn, found.key)
+
+
+def _decided(desk: Desk, conn: Connection, key: int) -> Conflict:
+    table = tables.design_submission
+    row = conn.execute(select(table).where(table.c.key == key)).mappings().one()
+    name = desk.people.directory(conn).name(row["decided_by"] or row["submitted_by"])
+    return Conflict(
+        "%(name)s was faster: this submission is %(state)s.", name=name, state=STATES[row["state"]], by=row["decided_by"] or row["submitted_by"],
+        at=row["published_at"] or row["decided_at"] or row["submitted_at"],
+    )  # fmt: skip
+
+
+def refuse(desk: Desk, key: int, *, revision: int, note: str, by: str, address: str | None = None) -> Submission:
+    """Send a submission back with a reason; the draft is open again.  Raises :class:`ValidationFailed` without a reason."""
+    note = note.strip()
+    if not note or len(note) > REASON_LIMIT:
+        words = T("Say why you send it back, in at most %(most)d characters.", most=REASON_LIMIT)
+        raise ValidationFailed(words, errors={"note": [words]})
+    with desk.engine.reading() as conn:
+        found = submission(desk, conn, key, by)
+    _require_approver(desk, by, found, address)
+    title = _reopen(desk, found, revision, ("WAITING",), "REFUSED", "design.refuse", note, by, address)
+    log.info("submission %s (%s) was sent back", key, title)
+    with desk.engine.reading() as conn:
+        return submission(desk, conn, key, by)
+
+
+def withdraw(desk: Desk, key: int, *, revision: int, by: str, address: str | None = None) -> Submission:
+    """Take a submission back that waits for approval or for its day; the draft is open again."""
+    with desk.engine.reading() as conn:
+        found = submission(desk, conn, key, by)
+    _reopen(desk, found, revision, ("WAITING", "SCHEDULED"), "WITHDRAWN", "design.withdraw", "", by, address)
+    with desk.engine.reading() as conn:
+        return submission(desk, conn, key, by)
+
+
+def _reopen(
+    desk: Desk, found: Submission, revision: int, states: tuple[str, ...], state: str, action: str, note: str, by: str, address: str | None
+) -> str:
+    with desk.audited(by, address, role=None if state == "REFUSED" else "designer") as tx:
+        draft = drafts.locked(tx, found.draft_key)
+        values: dict[str, Any] = {"state": state, "open_draft": None, "note": note}
+        if state == "REFUSED":
+            values |= {"decided_by": by, "decided_at": tx.now}
+        if found.state not in states or found.revision != revision or not _move(tx, found, found.state, values):
+            raise _decided(desk, tx.conn, found.key)
+        _move_draft(tx, draft, "SUBMITTED", "OPEN")
+        tx.audit(action, f"submission:{found.key}", draft=draft.key, **({"note": note} if note else {}))
+        if state == "REFUSED":
+            name = desk.people.directory(tx.conn).name(by)
+            _tell(desk, tx, [found.submitted_by], T("%(name)s sent “%(title)s” back: %(note)s", name=name, title=draft.title, note=note))
+        else:
+            _tell(desk, tx, _concerned(found), T("The submission of “%(title)s” was withdrawn.", title=draft.title))
+    return draft.title
+
+
+# --- the day to come --------------------------------------------------------------------------------------------------
+
+
+def run_due(desk: Desk, limit: int | None = None) -> int:
+    """Publish what was approved for a day that has come, each once whatever the number of nodes; gives how many.
+
+    One that cannot be published any more (something newer is in use, a form is gone) goes back to its author with the reason.
+    """
+    table = tables.design_submission
+    chosen = select(table).where(table.c.state == "SCHEDULED", table.c.effective_at <= desk.engine.clock()).order_by(table.c.effective_at)
+    with desk.engine.reading() as conn:
+        ready = [_submission(row) for row in conn.execute(chosen if limit is None else chosen.limit(max(limit, 0))).mappings()]
+    return sum(_attempt(desk, found) for found in ready)
+
+
+def _attempt(desk: Desk, found: Submission) -> bool:
+    """Publish one; a failure that is not about it (the database is away) must not hold up the others, and is tried again."""
+    try:
+        return _publish_due(desk, found)
+    except Exception:
+        log.exception("the submission %s could not be published", found.key)
+        return False
+
+
+def _publish_due(desk: Desk, found: Submission) -> bool:
+    with desk.engine.reading() as conn:
+        draft = drafts.get(desk, conn, found.draft_key, desk.OPERATOR)
+        planned = plans.plan(desk, conn, draft)
+    try:
+        problems = [each for each in examine(desk, planned.merged) if each.severity == "error"]
+        if problems:
+            raise DeploymentRejected(problems)
+        plans.require_compared(planned, found.compared)
+        _publish(desk, found, draft, planned, {}, found.decided_by, None)
+    except EngineError as error:
+        return _fail_due(desk, found, draft, error)
+    return True
+
+
+def _fail_due(desk: Desk, found: Submission, draft: Draft, error: EngineError) -> bool:
+    with desk.engine.transaction() as tx:
+        values = {"state": "FAILED", "open_draft": None, "note": str(error)[:REASON_LIMIT]}
+        if not _move(tx, found, "SCHEDULED", values):
+            return False  # another node has published it, which is what we were told
+        _move_draft(tx, draft, "SUBMITTED", "OPEN")
+        tx.audit("design.failed", f"submission:{found.key}", draft=draft.key, reason=str(error)[:500])
+        words = T("“%(title)s” could not be published on its day: %(reason)s", title=draft.title, reason=error.message)
+        _tell(desk, tx, [*_concerned(found), *approvers(desk, tx.conn)], words)
+    return False
+
+
+# --- back to an earlier version ---------------------------------------------------------------------------------------
+
+
+def roll_back(
+    desk: Desk, process_id: str, deployment: int, *, reason: str, by: str, token: str | None = None, address: str | None = None
+) -> tuple[Draft, Submission | None]:
+    """Submit the content of an earlier version: a draft of it, handed in with the reason, having compared with what is in use.
+
+    The draft stays open, and no submission is made, when something stands against it (a rule that is gone, a failing scenario);
+    its page says what.
+    """
+    if not reason.strip():
+        words = T("Say why the earlier version is taken back.")
+        raise ValidationFailed(words, errors={"reason": [words]})
+    title = drafts.desk_name(desk, process_id)
+    draft = drafts.branch(desk, process_id, deployment=deployment, title=title, note=reason, by=by, token=token, address=address)
+    with desk.engine.reading() as conn:
+        draft = drafts.get(desk, conn, draft.key, by)
+        if draft.state != "OPEN":
+            return draft, next(iter(submissions(conn, draft_key=draft.key)), None)
+        planned = plans.plan(desk, conn, draft)
+    try:
+        compared = [each.part for each in planned.overtaken]
+        found = submit(
+            desk, draft.key, revision=draft.revision, reason=reason, compared=compared, warnings_seen=True, by=by, address=address
+        )
+    except (DeploymentRejected, ValidationFailed):
+        return draft, None
+    return draft, found

@@ -1,0 +1,124 @@
+/**
+ * Files of other tools: read first, shown afterwards. What cannot be read leaves the drawing as it is; what was not
+ * understood is listed; what has no diagram gets one.
+ */
+import { words } from './words.js';
+
+const MEGABYTE = 1024 * 1024;
+export const FILE_LIMIT = 5 * MEGABYTE;
+
+/** Namespaces of other engines and tools, by the beginning of their address. */
+const TOOLS = [
+  ['http://camunda.org/schema/1.0/bpmn', 'Camunda 7'],
+  ['http://activiti.org/', 'Activiti'],
+  ['http://flowable.org/', 'Flowable'],
+  ['http://www.signavio.com', 'Signavio'],
+  ['http://www.jboss.org/drools', 'jBPM'],
+  ['http://www.bizagi.com', 'Bizagi'],
+  ['http://spiffworkflow.org', 'SpiffWorkflow'],
+  ['https://spiffworkflow.org', 'SpiffWorkflow'],
+  ['http://www.trisotech.com', 'Trisotech'],
+  ['http://www.ibm.com', 'IBM'],
+  ['http://oracle.com', 'Oracle'],
+  ['http://xmlns.oracle.com', 'Oracle'],
+  ['http://www.omnyflow', 'Omny'],
+  ['http://www.sparxsystems', 'Enterprise Architect'],
+  ['http://www.yaoqiang.org', 'Yaoqiang'],
+  ['http://www.aris', 'ARIS'],
+  ['http://www.adonis', 'ADONIS'],
+  ['http://bpmn.sap.com', 'SAP'],
+  ['http:///com.sap', 'SAP'],
+];
+const KNOWN = [
+  'http://www.omg.org/',
+  'http://www.w3.org/',
+  'http://camunda.org/schema/zeebe/',
+  'http://camunda.org/schema/modeler/',
+  'http://bpmn.io/schema/',
+];
+
+/** `[{uri, tool}]` of the foreign namespaces that something in the file really uses. */
+export function foreignNamespaces(document) {
+  const seen = new Map();
+  const look = (item) => {
+    const uri = item.namespaceURI;
+    if (uri && !KNOWN.some((each) => uri.startsWith(each)) && !seen.has(uri)) {
+      seen.set(uri, TOOLS.find(([start]) => uri.startsWith(start))?.[1] ?? uri);
+    }
+  };
+  for (const element of document.getElementsByTagName('*')) {
+    look(element);
+    for (const attribute of element.attributes) {
+      if (attribute.prefix && attribute.prefix !== 'xmlns') {
+        look(attribute);
+      }
+    }
+  }
+  return [...seen].map(([uri, tool]) => ({ uri, tool }));
+}
+
+export class NotReadable extends Error {}
+
+/**
+ * Looks at a file before it is shown. Resolves to `{xml, notes: [sentence]}`, the XML with a diagram; rejects with
+ * `NotReadable`, whose message says why.
+ */
+export async function examineFile(text) {
+  if (text.length > FILE_LIMIT) {
+    throw new NotReadable(words('The file is larger than {limit} MB. Split the process with call activities.', { limit: FILE_LIMIT / MEGABYTE }));
+  }
+  if (!text.trim()) {
+    throw new NotReadable(words('The file is empty.'));
+  }
+  if (/<!DOCTYPE|<!ENTITY/i.test(text.slice(0, 4096))) {
+    throw new NotReadable(words('The file brings a document type of its own (DOCTYPE), which is not accepted.'));
+  }
+  const document = new DOMParser().parseFromString(text, 'application/xml');
+  const broken = document.getElementsByTagName('parsererror')[0];
+  if (broken) {
+    const [, line] = /line (\d+)/.exec(broken.textContent) ?? [];
+    throw new NotReadable(line ? words('The file is broken near line {line}: it is no well-formed XML.', { line }) : words('The file is broken: it is no well-formed XML.'));
+  }
+  if (document.documentElement.localName !== 'definitions' || document.documentElement.namespaceURI !== 'http://www.omg.org/spec/BPMN/20100524/MODEL') {
+    throw new NotReadable(words('This is no BPMN 2.0 file: its outermost element is “{name}”.', { name: document.documentElement.nodeName }));
+  }
+  const notes = foreignNamespaces(document).map(({ tool }) => words('Settings of {tool} are kept in the file but not carried out here.', { tool }));
+  let xml = text;
+  if (!document.getElementsByTagNameNS('http://www.omg.org/spec/BPMN/20100524/DI', 'BPMNShape').length) {
+    xml = await laidOutXml(text);
+    notes.unshift(words('The file had no diagram; it was laid out automatically. Move the elements as you like.'));
+  }
+  return { xml, notes };
+}
+
+async function laidOutXml(text) {
+  // Only few files need it; the code is fetched when one does.
+  const { layoutProcess } = await import('bpmn-auto-layout');
+  try {
+    return await layoutProcess(text);
+  } catch (error) {
+    console.warn('layout', error);
+    throw new NotReadable(words('The file has no diagram, and none could be made for it.'));
+  }
+}
+
+const SHOWN = 30;
+
+/** The warnings of the reader, in words, each kind with what it names. */
+export function warningsInWords(warnings = []) {
+  const sentences = warnings.map((each) => {
+    const message = each.message ?? String(each);
+    const [, reference] = /unresolved reference <([^>]*)>/.exec(message) ?? [];
+    if (reference) {
+      return words('Something refers to “{id}”, which the file does not have.', { id: reference });
+    }
+    const [, id] = /duplicate ID <([^>]*)>/.exec(message) ?? [];
+    if (id) {
+      return words('The id “{id}” is used twice.', { id });
+    }
+    const [, unknown] = /(?:unparsable content|unrecognized element|unknown attribute) <([^>]*)>/.exec(message) ?? [];
+    return unknown ? words('“{name}” was not understood.', { name: unknown }) : words('Something was not understood: {message}', { message: message.split('\n')[0] });
+  });
+  const unique = [...new Set(sentences)];
+  return unique.length > SHOWN ? [...unique.slice(0, SHOWN), words('… and {count} more', { count: unique.length - SHOWN })] : unique;
+}

@@ -1,0 +1,141 @@
+"""Trying a draft: a dry run that keeps no state on the server, and its scenarios with their coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any
+
+from flask import Response, current_app, g, jsonify, render_template, request, url_for
+
+from engine.errors import DeploymentRejected, NotFound, ValidationFailed
+from engine.runtime.design import scenarios, trying
+from engine.runtime.design.drafts import Draft
+from engine.runtime.design.sandbox import deployable, processes_of
+from engine.words import T, Words
+from web import filters
+from web.designer import blueprint
+from web.designer.access import access_draft
+from web.i18n import say
+
+KILOBYTE = 1024
+UNREADABLE = T("The request could not be read. Reload the page; your dry run is kept.")
+
+
+def engine():
+    return current_app.extensions["engine"]
+
+
+@blueprint.get("/designer/drafts/<int:key>/try", endpoint="try_draft")
+def show(key: int):
+    """The page: the drawing, what can be done now, the clock, the log, the scenarios."""
+    g.room = "designer"
+    draft = access_draft(key)
+    try:
+        begin, problems = trying.beginning(engine().desk, draft.files), []
+    except DeploymentRejected as rejected:
+        begin, problems = None, [each for each in rejected.problems if each.severity == "error"]
+    page = {
+        "draft": {"key": str(draft.key), "title": draft.title, "revision": draft.revision, "editable": draft.editable},
+        "begin": spoken(begin),
+        "scenarios": _listed(draft),
+        "urls": {
+            "run": url_for("designer.try_run", key=key), "all": url_for("designer.try_all", key=key),
+            "diagram": url_for("designer.try_diagram", key=key), "save": url_for("designer.save_files", key=key),
+        },
+    }  # fmt: skip
+    ways = {
+        name: url_for(endpoint, key=key)
+        for name, endpoint in (("draft", "designer.draft"), ("edit", "designer.edit"))
+        if endpoint in current_app.view_functions
+    }
+    return render_template("designer/try.html", draft=draft, page=page, problems=problems, ways=ways)
+
+
+@blueprint.post("/designer/drafts/<int:key>/try/run", endpoint="try_run")
+def run(key: int):
+    """Play the scenario that the page holds, from its start, and say where it stands."""
+    draft = access_draft(key)
+    scenario = scenarios.read(T("dry run"), _body().get("scenario") or {})
+    try:
+        return jsonify(spoken(trying.try_out(engine().desk, draft.files, scenario)) | {"revision": draft.revision})
+    except DeploymentRejected as rejected:
+        raise ValidationFailed(_untriable(rejected)) from rejected
+
+
+@blueprint.post("/designer/drafts/<int:key>/try/all", endpoint="try_all")
+def run_all(key: int):
+    """Play the draft's scenarios (those named in ``names``), with what they cover."""
+    draft = access_draft(key)
+    names = _body().get("names")
+    if names is not None and not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
+        raise ValidationFailed(UNREADABLE)
+    results = scenarios.run_all(engine().desk, draft.files, names)
+    told = [
+        {
+            "name": each.name, "title": each.title, "ok": each.ok, "problems": [say(words) for words in each.problems],
+            "seconds": round(each.seconds, 2),
+        }
+        for each in results
+    ]  # fmt: skip
+    return jsonify(results=told, coverage=spoken(trying.covered(draft.files, results)), revision=draft.revision)
+
+
+@blueprint.get("/designer/drafts/<int:key>/try/diagram", endpoint="try_diagram")
+def diagram(key: int):
+    """The drawing of one process: the draft's own, or the deployed one that it calls."""
+    draft = access_draft(key)
+    wanted = request.args.get("process", "")
+    files = deployable(draft.files)
+    own = processes_of(files.items()).get(wanted)
+    if own is not None:
+        return Response(files[own], mimetype="application/xml")
+    found = engine().catalogue.find("process", wanted)
+    if found is None:
+        raise NotFound("There is no process “%(id)s”.", id=wanted)
+    return Response(engine().catalogue.content(found)[1], mimetype="application/xml")
+
+
+def _body() -> Mapping[str, Any]:
+    request.max_content_length = scenarios.MAX_BYTES + 64 * KILOBYTE
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise ValidationFailed(UNREADABLE)
+    return body
+
+
+def _untriable(rejected: DeploymentRejected) -> Words:
+    first = next((each for each in rejected.problems if each.severity == "error"), None)
+    return T("The draft cannot be tried yet: %(reason)s", reason=first.message if first else T("it has no process"))
+
+
+def _listed(draft: Draft) -> list[dict[str, Any]]:
+    """The draft's scenarios; one that cannot be read is listed with what is wrong with it."""
+    found = []
+    paths = {PurePosixPath(name).stem: name for name in draft.files if name.endswith(".json")}
+    for name, text in scenarios.scenario_files(draft.files).items():
+        try:
+            scenario = scenarios.read(name, text)
+            found.append(
+                {"name": name, "file": paths[name], "title": scenario.title, "steps": len(scenario.steps), "text": text, "problem": ""}
+            )
+        except ValidationFailed as refused:
+            found.append({"name": name, "file": paths[name], "title": name, "steps": 0, "text": text, "problem": say(refused.message)})
+    return found
+
+
+def spoken(value: Any) -> Any:
+    """Plain data for the page: sentences in the reader's language, instants with their office time too, exact numbers as numbers."""
+    if isinstance(value, Words):
+        return say(value)
+    if isinstance(value, datetime):
+        return {"iso": value.isoformat(), "text": filters.localdatetime(value)}
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    if isinstance(value, Mapping):
+        return {str(name): spoken(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [spoken(each) for each in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
