@@ -40,6 +40,8 @@ ACTION_WORDS: dict[str, Words] = {
     "cleanup.run": T("Clean-up started by hand"),
     "clock.explain": T("Reason for a delay stated"),
     "clock.extend": T("Limit extended"),
+    "clock.pause": T("Limit paused"),
+    "clock.resume": T("Limit resumed"),
     "clock.move": T("Demo clock moved"),
     "clock.not_extended": T("Extension not possible"),
     "clock.unknown_rule": T("Deadline rule unknown"),
