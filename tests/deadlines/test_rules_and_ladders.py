@@ -112,7 +112,7 @@ def test_the_standard_ladder_climbs_as_the_domain_says(calendar, rules, standard
     assert standard.rung("half").action == "silent"
     assert standard.rung("overdue").escalation_codes == ("overdue",)
     assert "section_chief" in standard.rung("overdue").recipients
-    assert standard.rung("bulletin").actions == ("draft_bulletin", "assessment_deduction")
+    assert standard.rung("bulletin").actions == ("draft_bulletin", "assessment_deduction:1")
 
 
 def test_every_rung_of_every_rule_has_its_instant_in_order(calendar, rules, standard):
