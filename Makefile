@@ -10,7 +10,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 BANJIE := $(PYTHON) -m web.cli --config $(CONFIG)
 # Functions and errors whose first argument is a sentence for people.
-SENTENCES := T EngineError JobFailed NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe FeelError null nothing fail:2
+SENTENCES := T EngineError JobFailed NotFound Conflict InvalidState NotPermitted ValidationFailed AccessRefused CannotServe FeelError LimitExceeded null nothing fail:2 finding:2
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 .PHONY: help setup setup-dev assets run serve test test-deep bench lint messages screenshots clean
@@ -50,7 +50,7 @@ serve: ## serve what is already prepared
 	@exec $(BANJIE) serve
 
 test: setup-dev assets ## run every test this machine can run, and say what was left out
-	@$(PYTHON) -m pytest $(TESTS)
+	@$(PYTHON) -m pytest $(if $(TESTS),$(TESTS),--numprocesses auto --maxprocesses 4 --dist loadfile)
 
 test-deep: setup-dev ## draw many more random processes and killed workers than `make test` does (half an hour)
 	@BANJIE_HYPOTHESIS=deep $(PYTHON) -m pytest tests/runtime/test_random_processes.py tests/runtime/test_killed_workers.py tests/deadlines/test_year.py

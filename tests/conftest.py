@@ -7,6 +7,7 @@ end of the run says what was left out and why.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,14 +25,13 @@ BROWSER_OPTIONS = (
     "--disable-sync",
 )  # fmt: skip
 
-_left_out: dict[str, str] = {}
+LEFT_OUT = re.compile(r"Skipped: no (browser|postgres): (.*)", re.DOTALL)
 
 
 def leave_out(part: str, why: str) -> None:
     """Skip the current test because ``part`` (``browser`` or ``postgres``) is missing, or fail where it is required."""
     if part in REQUIRED:
         pytest.fail(f"{part} is required (BANJIE_TEST_REQUIRE) but missing: {why}", pytrace=False)
-    _left_out[part] = why
     pytest.skip(f"no {part}: {why}")
 
 
@@ -46,7 +46,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for part, why in sorted(_left_out.items()):
+    # Read from the reports, because the tests may have run in other processes than this one.
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
+    for part, why in sorted({found.groups() for reason in reasons if (found := LEFT_OUT.fullmatch(reason))}):
         terminalreporter.write_line(f"left out, no {part}: {why}")
 
 
