@@ -14,6 +14,7 @@ from web import live, menu, security
 from web.errors import init_errors, sign_in_first
 from web.filters import init_filters
 from web.i18n import LANGUAGES, gettext_of, init_languages
+from web.requests import KeyConverter, NameConverter, Request
 
 ROOMS: tuple[str, ...] = ("auth", "inbox", "tasks", "cases", "supervision", "limits", "designer", "operations", "admin", "notices", "health")
 """Packages ``web.ROOM`` with a blueprint named ``blueprint``; one that is not installed is left out."""
@@ -36,6 +37,8 @@ def create_app(settings: Any, engine: Any, **overrides: Any) -> Flask:
     in ``app.extensions["settings"]``.  ``overrides`` are Flask configuration values (tests).
     """
     app = Flask(__name__, static_folder="static", template_folder="templates")
+    app.request_class = Request
+    app.url_map.converters.update({"int": KeyConverter, "default": NameConverter, "string": NameConverter})
     app.config.update({name: getattr(settings, key) for name, key in SETTINGS.items() if getattr(settings, key, None) is not None})
     app.config.setdefault("OFFICE_NAME", "")
     app.config.update(overrides)

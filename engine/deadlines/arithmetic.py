@@ -62,7 +62,11 @@ def arithmetic(clock: Clock, calendar: WorkCalendar, now: datetime) -> Arithmeti
         paused = round(gone - counting.unpaused_hours(measure.began, until, measure.unit, measure.spans, calendar), 1)
     else:
         end = last or max(calendar.local(now).date(), measure.cursor)
-        paused = counting.unpaused_days(measure.cursor, end, measure.unit, (), calendar) - measure.days(measure.cursor, end, measure.unit)
+        # A pause that begins and ends on one day takes no day, so one that began today has taken none yet.
+        spans = counting.paused_days([(each.start, each.end or clock.stopped_at or now) for each in clock.pauses], calendar)
+        paused = counting.unpaused_days(measure.cursor, end, measure.unit, (), calendar) - counting.unpaused_days(
+            measure.cursor, end, measure.unit, spans, calendar
+        )
     return Arithmetic(
         start=measure.first,
         first_day=rule.count_first_day if counted else None,

@@ -164,7 +164,7 @@ class _Reader:
         self.line = 0
         self.sections: list[_Section] = []
 
-    def find(self, severity: str, msgid: str, line: int | None = None, **params: object) -> None:
+    def finding(self, severity: str, msgid: str, line: int | None = None, **params: object) -> None:
         self.findings.append(Finding(self.line if line is None else line, severity, T(msgid, **params)))
 
     def add(self, day: date, kind: str, name: str) -> None:
@@ -176,11 +176,11 @@ class _Reader:
         off = {STATUTORY, IN_LIEU, CLOSED, WEEKEND}
         if (known.kind in off) != (kind in off):
             self.contradicted.add(day)
-            self.find(ERROR, "%(day)s is a day off in line %(first)d and a working day in line %(second)d.", day=day.isoformat(),
+            self.finding(ERROR, "%(day)s is a day off in line %(first)d and a working day in line %(second)d.", day=day.isoformat(),
                       first=min(known.line, self.line) if known.kind in off else self.line,
                       second=self.line if known.kind in off else known.line)  # fmt: skip
         else:
-            self.find(
+            self.finding(
                 WARNING,
                 "%(day)s is named twice, in line %(first)d and in line %(second)d.",
                 day=day.isoformat(),
@@ -191,18 +191,18 @@ class _Reader:
     def reading(self) -> Reading:
         if not self.days and not any(each.severity == ERROR for each in self.findings):
             self.line = 0
-            self.find(ERROR, "No day off and no working day was found in the text.")
+            self.finding(ERROR, "No day off and no working day was found in the text.")
         for entry in list(self.days.values()):
             self.line = entry.line
             if entry.kind == MAKEUP and entry.day.weekday() < 5:
-                self.find(WARNING, "%(day)s is a weekday and worked anyway.", day=entry.day.isoformat())
+                self.finding(WARNING, "%(day)s is a weekday and worked anyway.", day=entry.day.isoformat())
             near = self.year is None or self.year - 1 <= entry.day.year <= self.year + 1
             if not near or not 2000 <= entry.day.year <= 2100:
-                self.find(ERROR, "%(day)s does not belong to %(year)s.", day=entry.day.isoformat(), year=self.year or "2000–2100")
+                self.finding(ERROR, "%(day)s does not belong to %(year)s.", day=entry.day.isoformat(), year=self.year or "2000–2100")
             elif self.year is not None and entry.day.year != self.year and entry.day.month not in (1, 12):
-                self.find(ERROR, "%(day)s does not belong to %(year)s.", day=entry.day.isoformat(), year=self.year)
+                self.finding(ERROR, "%(day)s does not belong to %(year)s.", day=entry.day.isoformat(), year=self.year)
         if self.asked is not None and self.year is not None and self.asked != self.year:
-            self.find(ERROR, "The notice is about %(said)s, not about %(year)s.", line=0, said=self.year, year=self.asked)
+            self.finding(ERROR, "The notice is about %(said)s, not about %(year)s.", line=0, said=self.year, year=self.asked)
         days = tuple(self.days[day] for day in sorted(self.days))
         return Reading(self.form, days, tuple(sorted(self.findings, key=lambda each: each.line)[:MAX_FINDINGS]), self.year, self.notice)
 
@@ -220,7 +220,7 @@ class _Reader:
             self.year = int(first.group(1))
         if self.year is None or not 2000 <= self.year <= 2100:
             self.line = 0
-            self.find(ERROR, "The text does not say which year it is about; choose the year.")
+            self.finding(ERROR, "The text does not say which year it is about; choose the year.")
             return
         section = _Section("")
         self.sections.append(section)
@@ -232,7 +232,7 @@ class _Reader:
             self.line = 0
             for festival in FESTIVALS:
                 if festival not in known:
-                    self.find(WARNING, "The notice names no days for %(festival)s.", festival=festival)
+                    self.finding(WARNING, "The notice names no days for %(festival)s.", festival=festival)
 
     def _line(self, line: str, section: _Section) -> _Section:
         # Several sections may stand in one line when the text was copied from a web page.
@@ -254,12 +254,12 @@ class _Reader:
             if not sentence or _SIGNATURE.fullmatch(sentence):
                 continue
             if _ADVICE.search(sentence):
-                self.find(NOTE, "This is advice, not an arrangement; it was left out: %(text)s", text=sentence[:60])
+                self.finding(NOTE, "This is advice, not an arrangement; it was left out: %(text)s", text=sentence[:60])
                 continue
             if _DATE.search(sentence):
                 self._arrangement(sentence, section)
             elif section.name and _KEYWORD.search(sentence) and re.search(r"\d", sentence):
-                self.find(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
+                self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
 
     def _arrangement(self, sentence: str, section: _Section) -> None:
         default = self.year or 0
@@ -280,7 +280,7 @@ class _Reader:
             used, found_days = True, days
             meaning = _meaning(keyword.group())
             if re.search(r"延长|提前|推迟|顺延", part):
-                self.find(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
+                self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
                 continue
             if meaning == _ORDINARY and all(day.weekday() < 5 for day in days):
                 continue
@@ -293,12 +293,12 @@ class _Reader:
                     if meaning == STATUTORY:
                         section.off.append(day)
             if meaning == STATUTORY and (count := _COUNT.search(sentence, keyword.start())) and int(count.group(1)) != len(days):
-                self.find(WARNING, "The line says %(said)d day(s), but names %(counted)d.", said=int(count.group(1)), counted=len(days))
+                self.finding(WARNING, "The line says %(said)d day(s), but names %(counted)d.", said=int(count.group(1)), counted=len(days))
         rest = _DATE.search(re.sub(r"\([^()]*\)", "", sentence[position:]))
         if not used or (rest and not found_days):
-            self.find(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
+            self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
         elif rest:
-            self.find(WARNING, "This was not understood and left out: %(text)s", text=sentence[position:][:60])
+            self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[position:][:60])
 
     def _dates(self, part: str, section: _Section, default: int) -> list[date] | None:
         """The days a part of a sentence names; ``None`` when one of them cannot exist (a finding says so)."""
@@ -312,7 +312,7 @@ class _Reader:
             named = int(found.group(2)) if found.group(2) else month
             ranged = last is not None and _RANGE_MARK.search(part[last_end : found.start()]) is not None
             if named is None:
-                self.find(ERROR, "A date without a month: %(text)s", text=found.group())
+                self.finding(ERROR, "A date without a month: %(text)s", text=found.group())
                 return None
             if not found.group(1):
                 if last is None and named == 12 and section.name[:2] == "元旦":
@@ -323,18 +323,18 @@ class _Reader:
             try:
                 day = date(year, month, int(found.group(3)))
             except ValueError:
-                self.find(ERROR, "There is no such day: %(text)s", text=found.group())
+                self.finding(ERROR, "There is no such day: %(text)s", text=found.group())
                 return None
             weekday = _WEEKDAY.search(found.group(4) or "")
             if weekday and WEEKDAYS.index(weekday.group(1).replace("天", "日")) != day.weekday():
-                self.find(
+                self.finding(
                     WARNING, "%(day)s is a %(right)s, but the line says %(said)s.", day=day.isoformat(), right=weekday_words(day.weekday()),
                     said=weekday_words(WEEKDAYS.index(weekday.group(1).replace("天", "日"))),
                 )  # fmt: skip
             if ranged:
                 length = (day - last).days
                 if not 0 < length < LONGEST_HOLIDAY:
-                    self.find(ERROR, "From %(first)s to %(last)s is not a holiday.", first=last.isoformat(), last=day.isoformat())
+                    self.finding(ERROR, "From %(first)s to %(last)s is not a holiday.", first=last.isoformat(), last=day.isoformat())
                     return None
                 days += [last + timedelta(days=offset) for offset in range(1, length + 1)]
             else:
@@ -367,16 +367,16 @@ class _Reader:
                     continue
                 self._csv_row(cells)
         except csv.Error as refusal:
-            self.find(ERROR, "This is not a table: %(why)s", why=str(refusal))
+            self.finding(ERROR, "This is not a table: %(why)s", why=str(refusal))
 
     def _csv_row(self, cells: list[str]) -> None:
         day = _day(cells[0])
         if day is None:
-            self.find(ERROR, "There is no such day: %(text)s", text=cells[0][:40])
+            self.finding(ERROR, "There is no such day: %(text)s", text=cells[0][:40])
             return
         kind = _CSV_KINDS.get(cells[1].lower()) if len(cells) > 1 else None
         if kind is None:
-            self.find(ERROR, "“%(kind)s” is not a kind of day.", kind=cells[1][:40] if len(cells) > 1 else "")
+            self.finding(ERROR, "“%(kind)s” is not a kind of day.", kind=cells[1][:40] if len(cells) > 1 else "")
             return
         self.add(day, kind, cells[2] if len(cells) > 2 else "")
 
@@ -396,12 +396,12 @@ class _Reader:
             elif event is not None:
                 event.setdefault(name, value)
         if event is not None:
-            self.find(ERROR, "The last entry of the calendar is cut off.", line=begun)
+            self.finding(ERROR, "The last entry of the calendar is cut off.", line=begun)
 
     def _event(self, event: dict[str, str]) -> None:
         first = _day(event.get("DTSTART", "")[:8])
         if first is None:
-            self.find(ERROR, "There is no such day: %(text)s", text=event.get("DTSTART", "")[:40])
+            self.finding(ERROR, "There is no such day: %(text)s", text=event.get("DTSTART", "")[:40])
             return
         summary = unicodedata.normalize("NFKC", event.get("SUMMARY", "").replace("\\,", ",").replace("\\;", ";")).strip()
         special = event.get("X-APPLE-SPECIAL-DAY", "").strip().upper()
@@ -412,12 +412,12 @@ class _Reader:
         elif special == "WORK-HOLIDAY" or re.search(r"休|放假|假期", summary):
             kind = IN_LIEU if "调休" in summary else STATUTORY
         else:
-            self.find(NOTE, "This entry says neither 休 nor 班 and was left out: %(text)s", text=summary[:60])
+            self.finding(NOTE, "This entry says neither 休 nor 班 and was left out: %(text)s", text=summary[:60])
             return
         end = _day(event.get("DTEND", "")[:8])
         length = (end - first).days if end is not None else _duration(event.get("DURATION", ""))
         if not 0 < length <= LONGEST_HOLIDAY or first.toordinal() + length > date.max.toordinal():
-            self.find(ERROR, "The entry of %(day)s does not end after it begins, or lasts more than a month.", day=first.isoformat())
+            self.finding(ERROR, "The entry of %(day)s does not end after it begins, or lasts more than a month.", day=first.isoformat())
             return
         name = re.sub(r"[(\[]?\s*(?:调休上班|本局停办|停止办公|停办|补班|上班|调休|放假|假期|休|班)\s*[)\]]?", "", summary).strip(" -:·")
         for offset in range(length):

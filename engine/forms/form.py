@@ -11,7 +11,7 @@ import copy
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -23,10 +23,12 @@ from engine.forms.check import problems_of
 from engine.forms.components import COMPUTED, GROUP, INPUT, LIST, Component, children_of, own_path, setting, type_of
 from engine.forms.display import FieldInfo, display_of, fields_of
 from engine.forms.feel import is_expression, local_scope, run
+from engine.forms.rights import FREE, FieldRights, changed_rows, limited, restored
 from engine.forms.tree import Level, LoadState, Path, section_of
 from engine.words import T, Words
 
 MOST_NESTING = 30
+ROWS_KEPT = T("At this step rows can be neither added nor removed, because some of their fields cannot be changed here.")
 _ABSENT = object()
 
 Files = Mapping[str, list[Mapping[str, Any]]]
@@ -71,8 +73,9 @@ class _Instance:
 class Form:
     """A compiled form; made by :func:`compile_form`."""
 
-    def __init__(self, schema: dict[str, Any], problems: list[Problem]) -> None:
+    def __init__(self, schema: dict[str, Any], problems: list[Problem], rights: FieldRights = FREE) -> None:
         self._schema = schema
+        self._rights = rights
         self._problems = problems
         self._components = children_of(schema)
         self._section = section_of(self._components)
@@ -96,6 +99,10 @@ class Form:
         """Everything that is wrong with the form; empty when it can be deployed without a remark."""
         return list(self._problems)
 
+    def limited(self, rights: FieldRights) -> Form:
+        """The form as a step with ``rights`` sees it: without what is hidden there, and with what is read-only there."""
+        return _limited_form(self, rights) if rights else self
+
     # -- reading answers ---------------------------------------------------------------------------------------------------
 
     def load(
@@ -118,6 +125,10 @@ class Form:
         }
         if unreadable:
             raise _refused(unreadable)
+        lists = [each.path for each in self._lists()] if self._rights else ()
+        moved = {place: [ROWS_KEPT] for place in changed_rows(data, self._rights, context or {}, lists)}
+        if moved:
+            raise _refused(moved)
         level, tree = self._prepare(data, dict(context or {}), today, files)
         try:
             return level.load(tree)
@@ -125,6 +136,13 @@ class Form:
             errors: dict[str, list[Words]] = {}
             _flatten(refused.messages, "", errors)
             raise _refused(errors) from None
+
+    def restored(self, values: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+        """What :meth:`load` gave, to be stored: parts of groups and rows that this step hides are as they were in the case."""
+        return restored(values, self._rights, context) if self._rights else dict(values)
+
+    def _lists(self) -> list[FieldInfo]:
+        return [each for each in _with_columns(self.fields()) if each.columns]
 
     def schema(self, context: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Level:
         """The marshmallow schema as it stands for ``context`` and the (readable) answers ``data``: what they hide is optional in it."""
@@ -191,6 +209,10 @@ class Form:
                 root.update((name, tree[name]) for name in each.path[:1] if name in tree)
         return {**context, **tree, **blank}
 
+    def every_field(self) -> list[FieldInfo]:
+        """Like :meth:`fields`, with the columns of lists under their full path, after their list."""
+        return list(_with_columns(self.fields()))
+
     # -- showing answers ---------------------------------------------------------------------------------------------------
 
     def fields(self) -> list[FieldInfo]:
@@ -206,6 +228,19 @@ class Form:
         root = {**(context or {}), **answers}
         shown = [each for each in _instances(self._components, (), answers, root) if each.role in (INPUT, COMPUTED) and not each.hidden]
         return display_of(self._components, [(each.component, each.path, each.scope, _find(answers, each.path, None)) for each in shown], files)
+
+
+@lru_cache(maxsize=512)
+def _limited_form(form: Form, rights: FieldRights) -> Form:
+    return Form(limited(form._schema, rights), form.check(), rights)
+
+
+def _with_columns(fields: list[FieldInfo] | tuple[FieldInfo, ...], prefix: str = "") -> Iterator[FieldInfo]:
+    """The fields and, after each list, its columns under their full path."""
+    for each in fields:
+        named = replace(each, path=f"{prefix}{each.path}")
+        yield named
+        yield from _with_columns(each.columns, f"{named.path}.")
 
 
 # -- walking the components over the data --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from engine.deadlines import Rule
 from engine.deadlines.clock import UNTIL_RESUMED
 from engine.deadlines.pauses import PAUSE_KINDS
 from engine.errors import EngineError, ValidationFailed
+from engine.forms import rights_of
 from engine.organisation import excluded_by
 from engine.runtime.book import DEFAULT_LADDER
 from engine.runtime.casestate import (
@@ -369,13 +370,16 @@ class Observation:
             return
         note = self.note if self.note.task_key == task["key"] else Note()
         action = "return" if (note.outcome or "").startswith("return") else "complete"
+        # The answers are read again with the form of all its steps: what this one did not show must not look unanswered there.
+        without = sorted(rights_of(task.get("properties") or {}).hidden)
+        hidden = {"hidden": without} if without else {}
         self.trail.append(
             {
                 **trail_row(case.key, action, self.tx, instance_key=task["instance_key"]),
                 "task_key": task["key"], "element_id": task["element_id"], "element_name": task["name"],
                 "actor": task.get("completed_by") or self.tx.by, "on_behalf_of": note.on_behalf_of, "outcome": note.outcome,
                 "outcome_label": note.outcome_label, "opinion": note.opinion or None, "received_at": task["created_at"],
-                "details": {"form_id": note.form_id or task.get("form_id"), "data": plain(dict(note.data or {}))},
+                "details": {"form_id": note.form_id or task.get("form_id"), "data": plain(dict(note.data or {})), **hidden},
             }
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ from engine.deadlines.monitoring_rules import load_monitoring
 from engine.deadlines.rules import load_rules
 from engine.dmn import imported_files, read_together
 from engine.errors import Conflict, DeploymentRejected, EngineError, Problem
-from engine.forms import compile_form
+from engine.forms import compile_form, rights
 from engine.runtime.limits import clock_properties, ladder_changes
 from engine.runtime.live import MAX_LABEL, names
 from engine.runtime.sheets import parse_sheet, unresolved
@@ -34,7 +34,7 @@ from engine.runtime.supervision import monitoring
 from engine.runtime.types import DeployedDefinition, Deployment
 from engine.store import tables
 from engine.store.types import new_key
-from engine.words import T
+from engine.words import T, Words
 
 if TYPE_CHECKING:
     from engine.organisation import Directory
@@ -155,6 +155,7 @@ def examine(
     problems.extend(_doubles(found))
     problems.extend(_dead_references(found, catalogue))
     problems.extend(_clock_properties(found, catalogue))
+    problems.extend(_field_rights(found, catalogue))
     if directory is not None:
         problems.extend(_unknown_groups(found, directory))
     problems.extend(_unresolved_sheets(found, catalogue))
@@ -225,6 +226,40 @@ def _clock_properties(found: list[Found], catalogue: Catalogue | None) -> Iterab
     for item, node in _elements(found):
         for rule, message in clock_properties.problems_of(node.label, node.properties, rules):
             yield Problem(item.file, node.line, node.bpmn_id, rule, message)
+
+
+def _field_rights(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
+    """Fields to hide or to lock that the step's form does not have; a form that comes later, or is computed, cannot be looked into."""
+    forms = {item.id: item.model for item in found if item.kind == "form"}
+    for item, node in _elements(found):
+        for property in (name for name in rights.PROPERTIES if name in node.properties):
+            for message in _rights_problems(node, property, forms, catalogue):
+                yield Problem(item.file, node.line, node.bpmn_id, "form.field-rights", message)
+
+
+def _rights_problems(node: FlowNode, property: str, forms: Mapping[str, Any], catalogue: Catalogue | None) -> Iterable[Words]:
+    value, form_id = node.properties[property], getattr(node, "form_id", None)
+    if value.expression is not None:
+        yield T("“%(label)s”: %(property)s must be a list of fields with commas; it cannot be computed.", label=node.label, property=property)
+        return
+    if form_id is None:
+        yield T("“%(label)s” has %(property)s, but shows no form. Choose a form, or remove it.", label=node.label, property=property)
+        return
+    form = None
+    if form_id.expression is None:
+        known = catalogue.find("form", form_id.text) if catalogue is not None and form_id.text not in forms else None
+        form = forms.get(form_id.text) or (known.model if known is not None else None)
+    paths = [each.path for each in form.every_field()] if form is not None else None
+    for name in rights.field_names(value.text):
+        if paths is not None and not any(rights.covers([name], path) for path in paths):
+            message = T(
+                "“%(label)s”: the form “%(form)s” has no field “%(field)s”, which %(property)s names. Correct the name, or remove it.",
+                label=node.label, form=form_id.text, field=name, property=property,
+            )  # fmt: skip
+            yield message
+        other = node.properties.get(rights.HIDDEN)
+        if property == rights.READONLY and other is not None and name in rights.field_names(other.text):
+            yield T("“%(label)s” both hides “%(field)s” and shows it read-only. Choose one.", label=node.label, field=name)
 
 
 def _entries(found: Iterable[Found], catalogue: Catalogue | None, kind: str) -> set[str]:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from engine.deadlines import WorkCalendar
 from engine.deadlines.calendar import OFFICE_ZONE
 from engine.errors import NotFound, NotPermitted, ValidationFailed
+from engine.forms import rights_of
 from engine.organisation import Person
 from engine.runtime import attachments, drafts, filing, handling
 from engine.runtime.access import Access, AccessRefused, Reveal, serve
@@ -286,6 +287,11 @@ class Desk:
         if found is None:
             raise NotFound("The form “%(id)s” is not deployed.", id=form_id)
         return found.model
+
+    def task_form(self, conn: Connection | None, task: Mapping[str, Any]) -> Any:
+        """The form of a ``user_task`` row as its step sees it (see :mod:`engine.forms.rights`); ``None`` for no form."""
+        form = self.form(conn, task["form_id"])
+        return form.limited(rights_of(task["properties"])) if form is not None else None
 
     # -- questions -------------------------------------------------------------------------------------------------------
 

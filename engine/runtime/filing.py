@@ -17,7 +17,7 @@ from engine.runtime import attachments, numbering
 from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
 from engine.runtime.casestate import Note, after_clock_change, people_of, received_text, trail_row
 from engine.runtime.functions import may_extend
-from engine.runtime.limits import clocks
+from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.moments import instant
 from engine.runtime.outcomes import refuse
@@ -226,10 +226,10 @@ def extend_clock(
     """
 
     def work(tx: Any, note: Note) -> None:
-        place = tx.execute(select(tables.clock.c.instance_key).where(tables.clock.c.key == clock_key)).scalar_one_or_none()
-        if place is not None:
-            # The instance before its clocks, as every command does, or what a command has read would be written over the extension.
-            note.unit.load(place)
+        case_key = tx.execute(select(tables.clock.c.case_key).where(tables.clock.c.key == clock_key)).scalar_one_or_none()
+        if case_key is not None:
+            # The instances before the clocks, as every command does, or what a command has read would be written over the extension.
+            following.lock_cases(tx, [case_key], wait=True)
         state, row = _clock(desk, tx, clock_key, by)
         _require_lead(
             desk,

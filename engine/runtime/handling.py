@@ -18,7 +18,7 @@ from engine.runtime.limits.clocks import ClockState
 from engine.runtime.outcomes import checked_outcome, outcome_variable, refuse
 from engine.runtime.telling.notices import Notices
 from engine.runtime.types import Instance
-from engine.store import tables
+from engine.store import queries, tables
 from engine.words import T, Words
 
 if TYPE_CHECKING:
@@ -116,15 +116,18 @@ def complete_task(
     """
 
     def work(tx: Any, note: Note) -> Any:
+        # Locked before anything is read: a limit that is paused or extended meanwhile would be read as it was before.
+        place = tx.execute(queries.LOCK_INSTANCE_OF_TASK, {"the_key": task_key}).mappings().one_or_none()
         task, case, has_draft, on_behalf_of = _open_task(desk, tx, task_key, by, revision)
+        if place is not None:
+            note.unit.adopt(dict(place))
         chosen, errors = checked_outcome(task["properties"], outcome, opinion)
         # A button that leaves the form aside stores none of it.
-        form = None if chosen is not None and chosen.unchecked else desk.form(tx.conn, task["form_id"])
-        values, field_errors = desk.validated(
-            tx, form, data, subject=f"task:{task_key}", context=task_context(note.unit, task), case_key=task["root_key"]
-        )
+        form = None if chosen is not None and chosen.unchecked else desk.task_form(tx.conn, task)
+        context = task_context(note.unit, task)
+        values, field_errors = desk.validated(tx, form, data, subject=f"task:{task_key}", context=context, case_key=task["root_key"])
         refuse({**field_errors, **errors})
-        variables = dict(values)
+        variables = form.restored(values, context) if form is not None else {}
         if chosen is not None:
             variables[outcome_variable(task["properties"])] = chosen.value
         note.task_key, note.form_id, note.data, note.on_behalf_of = task_key, task["form_id"], values, on_behalf_of

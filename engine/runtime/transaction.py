@@ -13,6 +13,10 @@ from engine.store.types import new_key
 ORDER = {table.name: position for position, table in enumerate(tables.metadata.tables.values())}
 
 
+class Stale(Exception):
+    """Somebody else changed a row between our reading and our writing; the command is tried once more."""
+
+
 class Transaction:
     """What a command knows about itself.
 

@@ -20,7 +20,7 @@ from engine.errors import EngineError, InvalidState, NotFound, ValidationFailed
 from engine.runtime.effects import Effects, InstanceEvent
 from engine.runtime.live import Live
 from engine.runtime.operations import history
-from engine.runtime.transaction import Transaction
+from engine.runtime.transaction import Stale, Transaction
 from engine.store import queries, tables
 from engine.store.types import DIALECT_INSERTS, new_key
 from engine.words import T
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
 MAX_INSTANCES = 2_000
 """Instances one command may start; beyond it a process is assumed to call itself without end."""
-
-
-class Stale(Exception):
-    """Somebody else changed an instance between our reading and our writing; the command is tried once more."""
 
 
 class Unit:

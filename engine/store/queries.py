@@ -25,6 +25,11 @@ LOCK_TASK_WITH_INSTANCE = (
 LOCK_INSTANCE = select(_instance).where(_instance.c.key == bindparam("the_key")).with_for_update()
 """One instance, locked (``the_key``)."""
 
+LOCK_INSTANCE_OF_TASK = (
+    select(_instance).where(_instance.c.key == select(_task.c.instance_key).where(_task.c.key == bindparam("the_key")).scalar_subquery())
+).with_for_update()
+"""The instance of a task, locked (``the_key``)."""
+
 COMPLETE_TASK = (
     update(_task)
     .where(_task.c.key == bindparam("the_key"), _task.c.state == "CREATED", _task.c.revision == bindparam("seen_revision"))

@@ -7,7 +7,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import core, due, http, patterns, rounds
+from tests.bench import core, due, editor, http, patterns, rounds
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     print(f"Banjie on {platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}")
     print("Medians of interleaved repetitions; compare the ratios, not the milliseconds, with those of another machine.\n")
     with tempfile.TemporaryDirectory(prefix="banjie-bench-") as folder:
-        for part in (core, patterns, rounds, http, due):
+        for part in (core, patterns, rounds, http, due, editor):
             part.run(Path(folder))
             print(flush=True)
 

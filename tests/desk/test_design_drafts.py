@@ -74,6 +74,20 @@ def test_the_second_of_two_who_save_hears_the_name_of_the_first(designers, engin
     assert again.revision == 3 and again.saved_by == "tao"
 
 
+def test_the_list_of_saves_names_the_files_and_leaves_their_texts_in_the_database(designers, engine):
+    draft = drafts.create(designers, title="请假", process_id="leave", by="mei")
+    drafts.save(designers, draft.key, {"README.md": "一", "leave.form": "{}"}, revision=1, note="加表单", by="tao")
+    drafts.save(designers, draft.key, {"leave.form": None}, revision=2, by="mei")
+    with engine.reading() as conn:
+        listed = drafts.saves_listed(conn, draft.key)
+        whole = drafts.saves(designers, conn, draft.key)
+        assert [each.revision for each in drafts.saves_listed(conn, draft.key, 2)] == [3, 2]
+    assert [(each.revision, each.files, each.note, each.by) for each in listed] == [
+        (each.revision, sorted(each.changes), each.note, each.by) for each in whole
+    ]
+    assert listed[1].files == ["README.md", "leave.form"] and listed[0].at.tzinfo is not None
+
+
 def test_saves_can_be_read_back_one_by_one(designers, engine):
     draft = drafts.create(designers, process_id="leave", title="请假", by="mei")
     drafts.save(designers, draft.key, {"README.md": "二"}, revision=1, by="mei", note="说明")

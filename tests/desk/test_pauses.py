@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 from engine.errors import DeploymentRejected, InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.limits.pausing import Paper
+from engine.runtime.limits.pausing import Paper, may_pause
 from engine.store import tables
 from tests.desk import desk_models, pause_models
 
@@ -254,6 +254,16 @@ def test_only_who_leads_the_case_pauses_and_the_refusal_is_audited(desk, in_hand
     assert clock_of(in_handling, "lic.close")["state"] == "RUNNING"
     desk.flush_refusals()
     assert any(row["action"] == "access.refused" and row["by"] == login for row in rows(tables.audit))
+
+
+def test_the_chief_of_the_section_that_has_the_case_in_hand_pauses_it_too(desk, open_task):
+    case = desk.start_case("licence", {**desk_models.START, "handler_section": "nongcun"}, by="wang")
+    desk.complete_task(open_task(case.key, "accept").key, {}, outcome="accept", by="wang")
+    desk.claim(open_task(case.key, "handle").key, by="sun")
+    with desk.engine.transaction() as tx:  # the office owns the case; another section has it in hand
+        tx.execute(tables.case_file.update().where(tables.case_file.c.key == case.key).values(section_code="office"))
+        row = tx.execute(tables.case_file.select().where(tables.case_file.c.key == case.key)).one()
+        assert may_pause(desk, tx.conn, row, "zhou") and not may_pause(desk, tx.conn, row, "chen") and not may_pause(desk, tx.conn, row, "sun")
 
 
 @pytest.mark.parametrize(

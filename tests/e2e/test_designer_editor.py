@@ -130,7 +130,7 @@ def test_an_assignment_is_chosen_in_words_and_taken_back_in_one_step(desk: Desk,
     expect(entry(page, "banjie-assign")).to_have_value("role_in")
     group(page, "多人办理")
     entry(page, "banjie-signing").select_option("ballot")
-    expect(entry(page, "banjie-signing-share")).to_have_value("50")
+    expect(entry(page, "banjie-signing-share")).to_have_value("1/2")
     save(page)
     text = stored(designing, key).files["complaint.bpmn"]
     assert 'inputElement="signer"' in text and "completionCondition" in text and 'assignee="=signer"' in text
@@ -292,3 +292,45 @@ def test_no_english_word_stands_in_the_chinese_editor(desk: Desk, new_draft):
 def is_value(text: str, word: str) -> bool:
     """Ids of rules, variables, elements and file names are values, not words: they carry a dot, an underscore or brackets, or stand in lower case."""
     return bool(re.search(rf"[\w.@-]*[._(]{word}|{word}[\w-]*[._)@]|^[a-z_]+$", text)) or word.islower()
+
+
+def test_hostile_names_are_only_text_and_the_mark_stays_uncovered(desk: Desk, new_draft, tmp_path: Path):
+    key = new_draft("complaint")
+    page = opened(desk.person(DESIGNER).go("/designer"), key)
+    evil = "&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;alert(2)&lt;/script&gt;"
+    hostile = tmp_path / "hostile.bpmn"
+    hostile.write_text(
+        '<?xml version="1.0"?><definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" '
+        f'targetNamespace="x" id="d"><process id="p" isExecutable="true" name="{evil}"><documentation>{evil}</documentation><startEvent id="s"/>'
+        f'<sequenceFlow id="f" sourceRef="s" targetRef="t"/><userTask id="t" name="{evil}"><extensionElements><zeebe:formDefinition formId="{evil}"/>'
+        "</extensionElements></userTask></process></definitions>"
+    )
+    alarms: list[str] = []
+    page.on("dialog", lambda box: (alarms.append(box.message), box.dismiss()))
+
+    page.locator("[data-import-file]").set_input_files(hostile)
+
+    expect(page.locator("[data-note=imported]")).to_contain_text("自动排版")
+    expect(page.locator("[data-finding=t]").first).to_contain_text("<img src=x")
+    find(page, "<img src=x onerror=alert(1)><script>alert(2)</script>")
+    assert page.locator("#designer img[src=x], #designer script").count() == 0
+    assert alarms == []
+    mark = page.locator(".bjs-powered-by")
+    box = mark.bounding_box()
+    assert box and box["y"] + box["height"] <= page.viewport_size["height"]
+    assert page.evaluate(
+        "([x, y]) => Boolean(document.elementFromPoint(x, y).closest('.bjs-powered-by'))",
+        [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
+    )
+
+
+def test_leaving_with_unsaved_work_asks_first(desk: Desk, new_draft):
+    key = new_draft("complaint")
+    page = opened(desk.person(DESIGNER).go("/designer"), key)
+    rename(page, "受理审查", "还没有保存")
+    asked: list[str] = []
+    page.on("dialog", lambda box: (asked.append(box.type), box.accept()))
+
+    page.goto(desk.url + "/designer")
+
+    assert asked == ["beforeunload"]

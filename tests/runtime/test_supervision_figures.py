@@ -9,7 +9,9 @@ from sqlalchemy import true
 
 from engine.runtime.supervision import figures, pace
 from engine.runtime.supervision.figures import Period
+from engine.store import tables
 from tests.desk import desk_models as models
+from tests.desk import pause_models
 from tests.desk.conftest import clock, desk, engine, open_task, rows  # noqa: F401  fixtures
 
 
@@ -136,3 +138,26 @@ def test_nothing_is_forecast_from_too_few_cases(engine, run_case, clock):
     clock.office("2026-11-23 09:00")
     with engine.reading() as conn:
         assert pace.forecasts(conn, true(), clock()) == []
+
+
+def test_a_limit_that_was_started_anew_counts_once_and_only_when_it_is_finished(engine, desk, clock, open_task, rows):
+    engine.deploy(pause_models.files(), by="designer")
+    clock.office("2026-11-23 09:00")
+    case = desk.start_case("opening", models.START, by="wang")
+    desk.complete_task(open_task(case.key, "receive").key, {}, by="wang")
+    clock.office("2026-11-26 10:00")
+    desk.complete_task(open_task(case.key, "correct").key, {}, by="wang")
+    stopped = [row["rule_id"] for row in rows(tables.clock, case_key=case.key) if row["state"] == "STOPPED"]
+    assert sorted(stopped) == ["open.reply", "open.reply.promise"]
+    assert read(engine, Period.month(date(2026, 11, 1))).total.finished == 0
+
+
+def test_who_shows_one_month_reads_one_month(engine, run_case):
+    run_case("2026-10-12 09:00", "2026-10-14 09:00")
+    run_case("2026-11-23 09:00", "2026-11-25 09:00")
+    month = Period.month(date(2026, 11, 1))
+    with engine.reading() as conn:
+        whole = figures.figures(conn, true(), month, engine.calendar, engine.clock())
+        one = figures.figures(conn, true(), month, engine.calendar, engine.clock(), trend=1)
+    assert (one.total, one.sections) == (whole.total, whole.sections)
+    assert list(one.months) == [date(2026, 11, 1)] and sum(each.finished for each in whole.months.values()) > one.total.finished

@@ -11,7 +11,7 @@ import pytest
 
 from engine.runtime.design import drafts
 from tests.desk import desk_models as models
-from tests.web.rooms import app, browse, clock, engine, open_case  # noqa: F401  fixtures
+from tests.web.rooms import app, browse, clock, engine, open_case, selects, statements  # noqa: F401  fixtures
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)>'
 
@@ -246,6 +246,16 @@ def test_an_archive_goes_out_and_comes_back_as_a_draft_that_knows_its_base(room,
     assert mei.get(f"/designer/drafts/{key}/export.zip").status_code == 200
 
 
+def torn(method: int) -> bytes:
+    """An archive whose one file was damaged on the way."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as made:
+        made.writestr("a.bpmn", "一二三四五六七八九十" * 40)
+    content = bytearray(out.getvalue())
+    content[45:60] = b"\xff" * 15
+    return bytes(content)
+
+
 def test_archives_that_lead_out_swell_or_lie_are_refused(room, browse):
     mei = browse("mei")
     link = zipfile.ZipInfo("link.bpmn")
@@ -258,6 +268,7 @@ def test_archives_that_lead_out_swell_or_lie_are_refused(room, browse):
         archive({"a.bpmn": b"0" * (6 * 2**20)}), archive({f"{number}.bpmn": b"0" * (4 * 2**20) for number in range(6)}),
         archive({f"{number}.form": "{}" for number in range(400)}), archive({"a/procedure.yaml": "x", "b/procedure.yaml": "x"}),
         archive({"a.bpmn": b"\xff\xfe\x00\xd8"}), archive({"a.bpmn": "x\x00"}), linked.getvalue(), archive({"x.bpmn": "<a/>"})[:-30],
+        archive({".": "x"}), torn(zipfile.ZIP_DEFLATED), torn(zipfile.ZIP_LZMA), torn(zipfile.ZIP_BZIP2),
     ):  # fmt: skip
         answer = send(mei, content)
         assert answer.status_code == 422, content[:60]
@@ -280,3 +291,39 @@ def test_an_uploaded_set_becomes_a_draft_where_a_second_person_must_approve(room
     assert "licence_step.form" in mei.get(f"/designer/submissions/{submission}").text
     assert browse("tao").post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).status_code == 302
     assert room.definition("form", "licence_step").version == 2
+
+
+@pytest.mark.parametrize("name", ["ladders.bpmn", "deadline_rules.bpmn", "rooms/supervision_rules.BPMN"])
+def test_no_file_name_leads_past_the_second_person(room, browse, name):
+    mei = browse("mei")
+    page = mei.post("/designer/check", data={"files": [(io.BytesIO(models.bpmn()), name)]}, content_type="multipart/form-data").text
+    ticket = page.split('name="ticket" value="')[1].split('"')[0]
+    before = room.definition("process", "licence").version
+    answer = mei.post("/designer/publish", data={"ticket": ticket})
+    assert answer.status_code == 302 and "/designer/drafts/" in answer.location
+    assert room.definition("process", "licence").version == before
+
+
+def test_the_list_of_submissions_costs_the_same_however_long_it_is(room, browse):
+    mei, tao = browse("mei"), browse("tao")
+    costs = []
+    for number in range(3):
+        submit(mei, begin(mei, title=f"请假{number}", process_id=f"leave{number}"))
+        for page in ("/designer/submissions", "/designer"):
+            tao.get(page)
+            with statements(room) as sent:
+                text = tao.get(page).text
+            assert f"请假{number}" in text
+            costs.append(len(selects(sent)))
+    assert costs[0::2][1:] == costs[0::2][:-1] and costs[1::2][1:] == costs[1::2][:-1]
+
+
+def test_nobody_is_said_to_be_told_where_there_is_nobody_else(engine, browse):
+    object.__setattr__(engine.desk.settings, "design_second_approval", True)
+    for login in ("designer", "admin"):
+        person = engine.desk.person(login)
+        if login == "admin":
+            engine.desk.people.save_person(login, name=person.name, section_code=person.section_code, roles=["clerk"], by="system")
+    client = browse("designer")
+    page = client.get(submit(client, begin(client)).location).text
+    assert "there is nobody else who may approve it" in page and "have been told" not in page

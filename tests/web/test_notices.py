@@ -9,10 +9,10 @@ from engine.store.types import new_key
 from tests.web.rooms import app, browse, clock, engine, open_case, selects, statements  # noqa: F401  fixtures
 
 
-def tell(engine, login: str, msgid: str = "due today", **params):
+def tell(engine, login: str, msgid: str = "due today", kind: str = "rung", **params):
     key = new_key()
     with engine.transaction() as tx:
-        tx.add(notification, key=key, login=login, kind="rung", msgid=msgid, params=params, case_key=None, task_key=None, created_at=tx.now, read_at=None)
+        tx.add(notification, key=key, login=login, kind=kind, msgid=msgid, params=params, case_key=None, task_key=None, created_at=tx.now, read_at=None)
     return key
 
 
@@ -68,13 +68,41 @@ def test_text_of_a_model_may_hold_a_percent_sign(browse, engine):
 
 def test_the_list_pages_and_costs_few_statements(browse, engine):
     for _ in range(25):
-        tell(engine, "du")
+        tell(engine, "du", kind="urged")
     client = browse("du")
     client.get("/notices")
     with statements(engine) as sent:
         page = client.get("/notices").get_data(as_text=True)
-    assert len(selects(sent)) <= 3
+    assert len(selects(sent)) <= 4
     assert "page 1 of 2" in page
     assert client.get("/notices?page=2").status_code == 200
     assert client.get("/notices?page=7").status_code == 302
     assert client.get("/notices?unread=1").status_code == 200
+
+
+def test_a_mass_of_reminders_is_one_line_that_opens(browse, engine):
+    keys = [tell(engine, "du", f"limit {number}") for number in range(30)]
+    client = browse("du")
+    page = client.get("/notices").get_data(as_text=True)
+    assert "30 reminders of limits came at once" in page and "limit 7" not in page
+    opened = client.get(f"/notices?first={keys[0]}&last={keys[-1]}").get_data(as_text=True)
+    assert "limit 29" in opened and "came at once" not in opened
+    client.post("/notices/read", data={"first": keys[0], "last": keys[-1]})
+    assert unread(engine, "du") == 0 and "came at once" not in client.get("/notices").get_data(as_text=True)
+
+
+def test_reading_a_bundle_leaves_other_notices_and_other_people_alone(browse, engine):
+    keys = [tell(engine, "du") for _ in range(10)]
+    tell(engine, "li")
+    other = tell(engine, "du", "later")
+    browse("du").post("/notices/read", data={"first": keys[0], "last": keys[-1]})
+    with engine.reading() as conn:
+        left = conn.execute(select(notification.c.key).where(notification.c.login == "du", notification.c.read_at.is_(None))).scalars().all()
+    assert left == [other] and unread(engine, "li") == 1
+
+
+def test_a_few_reminders_are_shown_one_by_one(browse, engine):
+    for number in range(3):
+        tell(engine, "du", f"limit {number}")
+    page = browse("du").get("/notices").get_data(as_text=True)
+    assert "limit 0" in page and "limit 2" in page and "came at once" not in page

@@ -116,6 +116,28 @@ def test_nobody_approves_what_they_wrote_themselves_and_nothing_is_issued_before
     assert rows(engine, bulletin)[-1].number == "周科通报〔2026〕1号"
 
 
+def test_saving_the_text_of_another_as_it_stands_makes_nobody_its_author(browse, engine, draft):
+    wu, du = browse("wu"), browse("du")
+    act(wu, draft, "change", "第一行\r\n第二行", title="标题\r\n续", reason="理由")
+    assert act(du, draft, "change", "第一行\r\n第二行", title="标题 续", reason="理由", revision=2).status_code == 302
+    row = rows(engine, bulletin)[-1]
+    assert (row.changed_by, row.revision, row.text, row.title) == ("wu", 2, "第一行\n第二行", "标题 续")
+    assert act(wu, draft, "approve", revision=2).status_code == 403
+    assert wu.get(f"/bulletins/{draft.key}/bulletin.docx").status_code == 200
+
+
+def test_only_who_was_reached_counts_as_reminded(browse, engine, clock, open_case):
+    noted = "      - {id: noted, when: {after_due: 1}, level: 3, light: red, recipients: [], channel: log, actions: [silent], text: 只作登记}\n"
+    sheet = models.LADDERS.replace("      - {id: bulletin", noted + "      - {id: bulletin")
+    assert noted in sheet
+    engine.deploy({"ladders.yaml": sheet.encode()}, by="designer")
+    open_case()
+    clock.office("2026-12-09 09:00")
+    engine.run_due()
+    drafted = rows(engine, bulletin)[-1]
+    assert "只作登记" not in drafted.text and "只作登记" not in {each["label"] for each in drafted.facts["rungs"]}
+
+
 def test_a_draft_that_is_withdrawn_draws_no_number_and_makes_room_for_another(browse, late, engine, draft):
     du = browse("du")
     assert act(du, draft, "withdraw", " ").status_code == 422

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from engine.store.tables import card as card_table
+from engine.store.tables import notification
 from tests.desk.test_cards import only
 from tests.web.rooms import app, browse, clock, engine, open_case, selects, statements  # noqa: F401  fixtures
 
@@ -131,3 +132,30 @@ def test_a_hostile_opinion_is_inert_on_the_card(browse, engine, open_case):
     (row,) = cards(engine)
     page = browse("du").get(f"/cards/{row.key}").get_data(as_text=True)
     assert "&lt;b&gt;x" in page and "<b>x" not in page
+
+
+def test_the_bell_leads_to_the_card_and_not_to_a_case_the_reader_may_not_see(browse, engine, one):
+    browse("li").post(f"/cards/{one.key}/appeal", data={"text": "系统故障", "revision": "1"})
+    for login in ("li", "du"):
+        page = browse(login).get("/notices").get_data(as_text=True)
+        assert f'href="/cards/{one.key}"' in page
+    with engine.reading() as conn:
+        told = conn.execute(select(notification).where(notification.c.kind == "card")).all()
+    assert {row.params["card"] for row in told} == {one.key}
+
+
+@pytest.mark.parametrize("query", ["month=0001-01", "month=9999-12", "month=２０２６-11", "page=9" * 3])
+def test_a_senseless_address_is_no_failure(browse, one, query):
+    assert browse("du").get(f"/cards?{query}").status_code in (200, 302)
+
+
+def test_a_revision_that_no_row_can_have_is_no_failure(browse, one):
+    for text in ("9" * 30, "9" * 5000, "-1", "x"):
+        assert browse("li").post(f"/cards/{one.key}/appeal", data={"text": "理由", "revision": text}).status_code < 500
+
+
+def test_a_stale_page_of_a_card_loses_nothing_that_was_typed(browse, engine, one):
+    li = browse("li")
+    answer = li.post(f"/cards/{one.key}/appeal", data={"text": "系统故障，写了很久", "revision": "7"})
+    assert answer.status_code == 409 and "系统故障，写了很久" in answer.get_data(as_text=True)
+    assert cards(engine)[0].state == "ISSUED"

@@ -19,6 +19,7 @@ from web.admin import blueprint, calendar_draft, queries
 from web.admin.views import desk, engine, said
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 
 DAY_WORDS: dict[str, Words] = {
     WORKDAY: T("working day"), WEEKEND: T("weekend"), STATUTORY: T("public holiday"), IN_LIEU: T("day off in lieu"),
@@ -68,7 +69,7 @@ def calendar():
     held = engine().calendar
     this_year = held.local(engine().clock()).year
     asked = request.args.get("year", "")
-    year = int(asked) if asked.isdecimal() and 1 <= int(asked) <= 9999 else this_year
+    year = number(asked, 9999) or this_year
     with engine().reading() as conn:
         years = queries.years(conn)
         days = queries.special_days(conn, year)
@@ -333,7 +334,7 @@ def recalculation_progress(key: int):
 def decide_dates(key: int):
     """Accept or refuse earlier due dates."""
     form = request.form
-    chosen = [int(text) for text in form.getlist("clock") if text.isdecimal() and len(text) < 20]
+    chosen = [clock for text in form.getlist("clock") if (clock := number(text)) is not None]
     if form.get("all") == "1":
         with engine().reading() as conn:
             chosen = [row.clock_key for row in recalculation.items(conn, key, ["HELD"], 100_000)]

@@ -17,6 +17,7 @@ from web.admin import blueprint, delivery_queries
 from web.admin.views import desk, engine, page_number
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 
 OTHER_KINDS: dict[str, Words] = {"alarm": T("alarm"), "test": T("test message")}
 SHOWN_STATES = ("QUEUED", "DELAYED", "SENT", "FAILED")
@@ -53,7 +54,7 @@ def _back():
 
 
 def _keys() -> list[int]:
-    return [int(key) for key in request.form.getlist("keys") if key.isdecimal() and len(key) < 20]
+    return [key for text in request.form.getlist("keys") if (key := number(text)) is not None]
 
 
 @blueprint.post("/admin/deliveries")

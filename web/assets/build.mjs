@@ -9,12 +9,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { literalWords } from './literals.mjs';
+
 const here = dirname(fileURLToPath(import.meta.url));
 const target = resolve(here, '../static/build');
 const stampFile = join(target, '.stamp');
 const manifestFile = join(target, 'manifest.json');
 
-const entries = ['app.js', 'task.js', 'diagram.js', 'css/app.css', 'css/task.css', 'css/diagram.css', 'designer.js', 'css/designer.css', 'designer_try.js', 'css/designer_try.css', 'differ.js', 'css/diff.css'];
+const entries = ['app.js', 'task.js', 'diagram.js', 'css/app.css', 'css/task.css', 'css/diagram.css', 'designer.js', 'css/designer.css', 'designer_try.js', 'css/designer_try.css', 'differ.js', 'css/diff.css', 'css/designer_sheet.css', 'css/designer_form.css', 'css/designer_decision.css', 'css/designer_simulation.css'];
 
 /** The icons that the templates use, by their name in the Tabler set; they become one sprite. */
 const icons = readFileSync(join(here, 'icons.txt'), 'utf8').split(/\s+/).filter(Boolean);
@@ -28,6 +30,7 @@ const formLiterals = [
   [`children: valueLabel || 'Select'`, `children: valueLabel || officeWords("Select")`],
   [`placeholder: getLocaleReadableDateFormat(),`, `placeholder: officeWords(getLocaleReadableDateFormat()),`],
   [`placeholder: use24h ? 'hh:mm' : 'hh:mm --',`, `placeholder: officeWords(use24h ? 'hh:mm' : 'hh:mm --'),`],
+  ['`Remove list item ${itemIndex + 1}`', `officeWords('Remove list item {number}', { number: itemIndex + 1 })`],
   [`placeholder: 'Search',`, `placeholder: officeWords("Search"),`],
 ];
 
@@ -69,6 +72,14 @@ const panelWords = {
         resolveDir: dirname(path),
       };
     });
+  },
+};
+
+/** The FEEL editors complete the functions of our engine, described in our words, instead of the package's English pages. */
+const feelBuiltins = {
+  name: 'feel-builtins',
+  setup(build) {
+    build.onResolve({ filter: /^@camunda\/feel-builtins$/ }, () => ({ path: join(here, 'designer/feel_builtins.js') }));
   },
 };
 
@@ -156,13 +167,14 @@ const result = await build({
   legalComments: 'linked',
   metafile: true,
   loader: { '.svg': 'dataurl', '.woff2': 'file', '.woff': 'empty', '.ttf': 'empty', '.eot': 'empty', '.bpmn': 'text' },
-  plugins: [formWords, panelWords, plainTints],
+  plugins: [feelBuiltins, literalWords(here), formWords, panelWords, plainTints],
   logLevel: 'warning',
 });
 
 const manifest = {};
 for (const [output, about] of Object.entries(result.metafile.outputs)) {
-  if (about.entryPoint && !output.endsWith('.map')) {
+  // Files that are fetched only when they are needed have an entry point of their own, but no page names them.
+  if (entries.includes(about.entryPoint) && !output.endsWith('.map')) {
     manifest[about.entryPoint.split('/').pop()] = `build/${output.split('/').pop()}`;
   }
 }

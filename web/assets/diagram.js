@@ -25,7 +25,7 @@ async function draw(place) {
   const canvas = viewer.get('canvas');
   const known = viewer.get('elementRegistry');
   const overlays = viewer.get('overlays');
-  canvas.zoom('fit-viewport', 'auto');
+  fit(place, canvas);
 
   if (markAll(about, known, canvas)) {
     place.classList.add('diagram--running');
@@ -142,11 +142,18 @@ function watchTrail(place, viewer) {
   });
 }
 
+/** The whole drawing; behind a tab that was left meanwhile there is no size to fit it into. */
+function fit(place, canvas) {
+  if (place.clientWidth && place.clientHeight) {
+    canvas.zoom('fit-viewport', 'auto');
+  }
+}
+
 function watchZoom(place, canvas) {
   const actions = {
     in: () => canvas.zoom(canvas.zoom() * 1.2),
     out: () => canvas.zoom(canvas.zoom() / 1.2),
-    fit: () => canvas.zoom('fit-viewport', 'auto'),
+    fit: () => fit(place, canvas),
   };
   const frame = place.closest('[data-diagram-frame]');
   frame?.addEventListener('click', (event) => actions[event.target.closest?.('[data-diagram-zoom]')?.dataset.diagramZoom]?.());

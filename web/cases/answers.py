@@ -13,6 +13,7 @@ from typing import Any
 from flask import current_app, g
 from sqlalchemy import Connection, Row
 
+from engine.forms.rights import FieldRights, limited
 from engine.runtime.access import key_of_value, mask
 from engine.words import Words
 from web import security
@@ -216,7 +217,8 @@ def earlier_answers(conn: Connection, case: Row, trail: Sequence[Row], hide: Mas
         # Conditions and texts of the form may read what was said in earlier steps, so that goes along, under the answers.
         reads = inputs_of(schema)
         shown = {name: value for name, value in said.items() if name in reads} | {name: value for name, value in data.items() if name in keys_of(schema)}
-        view = {"schema": schema, "data": hide.of(shown), "files": files}
+        without = FieldRights(frozenset(line.details.get("hidden") or ()))
+        view = {"schema": limited(schema, without), "data": hide.of(shown), "files": files}
         hide.note_shown(case, view["data"])
         facts = tuple((label, say(text)) for label, text in form_model(conn, form_id).display(view["data"], view["data"], upload_facts(files)) if text)
         found.append(Answers(f"answers-{line.key}", line.element_name or "", line.actor, line.at, view, facts))

@@ -21,6 +21,7 @@ from web.cases import blueprint, queries
 from web.cases.answers import engine
 from web.cases.clock_view import ClockView, clock_views
 from web.i18n import say
+from web.requests import number
 
 EXAMPLE_DAYS = 5
 """Working days of the pause that the page takes as its example."""
@@ -83,7 +84,8 @@ def _resume_choices(views: Sequence[ClockView], kind: str) -> list[Choice]:
             continue
         decided = [each for each in mine if each.by or each.until == UNTIL_RESUMED]
         if not decided:
-            found.append((view, T("A step of the procedure pauses it; it goes on when that step is done."), T("")))
+            refused = T("A step of the procedure pauses it; it goes on when that step is done.")
+            found.append((view, refused, refused))
             continue
         due = due_of(end_pauses(view.clock, now, lambda each, ending=tuple(decided): each in ending), calendar)
         said = T("It is then due on %(day)s.", day=date_words(due.day)) if due else T("It stays paused for another reason.")
@@ -108,7 +110,7 @@ def _page(conn: Connection, key: int, kind: str | None, values: dict[str, Any], 
 
 
 def _chosen() -> list[int]:
-    return [int(key) for key in request.form.getlist("clock") if key.isdecimal() and len(key) < 20]
+    return [key for text in request.form.getlist("clock") if (key := number(text)) is not None]
 
 
 def _posted(key: int, kind: str | None, values: dict[str, Any], command: Callable[[list[int]], list[str]], said: Callable[[str], str]):

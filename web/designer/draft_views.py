@@ -22,6 +22,7 @@ from web.errors import name_of
 from web.filters import localdatetime
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 
 
 def engine():
@@ -159,11 +160,6 @@ def change(process_id: str):
     return redirect(url_for("designer.draft", key=draft.key))
 
 
-def number(text: str | None) -> int | None:
-    """A key or a revision out of a request; ``None`` for anything else."""
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 20 else None
-
-
 @blueprint.get("/designer/drafts/<int:key>")
 def draft(key: int):
     """One draft: its files against what is in use, findings, scenarios, saves, who is at work on it."""
@@ -176,7 +172,7 @@ def _draft_page(key: int, errors: Mapping[str, list[str]] | None = None, status:
     desk = engine().desk
     with engine().reading() as conn:
         planned = plans.plan(desk, conn, found)
-        saves = drafts.saves(desk, conn, key)
+        saves = drafts.saves_listed(conn, key)
         here = drafts.people_here(desk, conn, key)
         kept = drafts.autosaves(desk, conn, key, g.person.login)
         sent = publishing.submissions(conn, draft_key=key)

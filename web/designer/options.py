@@ -12,7 +12,8 @@ MOST_STATUSES = 200
 
 
 def options_of(engine: Any) -> dict[str, list[Any]]:
-    """Lists of ``{"id", "label"}``; a rule has its ``limit`` ``(number, unit)`` or ``None``, a form its ``fields``, a decision its ``outputs``.
+    """Lists of ``{"id", "label"}``; a rule has its ``limit`` ``(number, unit)`` or ``None``, a form its ``fields`` and ``every`` field by its full
+    path (columns of lists too), a decision its ``outputs``.
 
     ``groups`` are candidate groups that somebody belongs to: roles, roles in a section, whole sections.  ``statuses`` are the words that
     published procedures write into the status of a case, most used first.
@@ -67,7 +68,12 @@ def _entries(catalogue: Catalogue, kind: str) -> list[Any]:
 
 def _form(definition: Any) -> dict[str, Any]:
     fields = [{"key": each.path, "label": each.label, "type": each.type} for each in definition.model.fields()]
-    return {"id": definition.id, "label": definition.name or definition.id, "fields": fields}
+    lists = [each.path for each in definition.model.every_field() if each.columns]
+    every = [
+        {"path": each.path, "label": each.label, "type": each.type, "depth": sum(each.path.startswith(f"{name}.") for name in lists)}
+        for each in definition.model.every_field()
+    ]
+    return {"id": definition.id, "label": definition.name or definition.id, "fields": fields, "every": every}
 
 
 def _statuses(catalogue: Catalogue) -> list[str]:

@@ -16,10 +16,11 @@ from engine.runtime.design.files import Part
 from web import security
 from web.designer import blueprint
 from web.designer.access import access_draft, access_submission
-from web.designer.draft_views import number, said
+from web.designer.draft_views import said
 from web.designer.findings import SEVERITY_WORDS, labels_of
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 
 
 def engine():
@@ -73,6 +74,11 @@ def send(key: int):
         return _submit_page(key, values, {}, 422, _("There are errors. Correct them in the editor first."))
     except Conflict as conflict:
         return _submit_page(key, values, {}, 409, say(conflict.message))
+    with engine().reading() as conn:
+        others = [login for login in publishing.approvers(engine().desk, conn) if login != g.person.login]
+    if found.state == "WAITING" and not others:
+        flash(_("Submitted, but there is nobody else who may approve it. An administrator has to name a second person."), "warning")
+        return redirect(url_for("designer.submission", key=found.key))
     words = {
         "WAITING": _("Submitted. The others who may approve it have been told."), "SCHEDULED": _("It takes effect on its day."),
         "PUBLISHED": _("The new version is in use."),
@@ -177,5 +183,5 @@ def submissions():
     g.room = _room()
     with engine().reading() as conn:
         waiting = publishing.submissions(conn, open_only=True)
-        titles = {each.draft_key: drafts.get(engine().desk, conn, each.draft_key, g.person.login).title for each in waiting}
+        titles = publishing.titles(conn, waiting)
     return render_template("designer/submissions.html", waiting=waiting, titles=titles)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from engine.errors import ValidationFailed
 from engine.runtime.deploy import READERS
-from engine.words import T
+from engine.runtime.design.unzipping import MEGABYTE, members, open_archive, too_large, unpacked
 
-MEGABYTE = 1024 * 1024
 FILE_LIMIT = 5 * MEGABYTE
 TOTAL_LIMIT = 50 * MEGABYTE
 FILES_LIMIT = 300
@@ -40,7 +37,7 @@ def collect(uploads: Iterable[Upload]) -> dict[str, bytes]:
         if name.lower().endswith(".zip"):
             content = upload.read(TOTAL_LIMIT + 1)
             if len(content) > TOTAL_LIMIT:
-                raise ValidationFailed(_too_large(name, TOTAL_LIMIT))
+                raise ValidationFailed(too_large(name, TOTAL_LIMIT))
             for inner, data in _unpacked(name, content, TOTAL_LIMIT - _size(files)):
                 _add(files, inner, data)
         else:
@@ -57,38 +54,20 @@ def _size(files: dict[str, bytes]) -> int:
 
 def _add(files: dict[str, bytes], name: str, data: bytes) -> None:
     if len(data) > FILE_LIMIT:
-        raise ValidationFailed(_too_large(name, FILE_LIMIT))
+        raise ValidationFailed(too_large(name, FILE_LIMIT))
     if name in files:
         raise ValidationFailed("The file %(file)s was sent twice. Send each file once.", file=name)
     files[name] = data
     if len(files) > FILES_LIMIT:
         raise ValidationFailed("More than %(limit)d files at once. Send them in parts.", limit=FILES_LIMIT)
     if _size(files) > TOTAL_LIMIT:
-        raise ValidationFailed(_too_large(name, TOTAL_LIMIT))
-
-
-def _too_large(name: str, limit: int):
-    return T("The file %(file)s is larger than %(limit)d MB. Send fewer or smaller files.", file=name, limit=limit // MEGABYTE)
+        raise ValidationFailed(too_large(name, TOTAL_LIMIT))
 
 
 def _unpacked(archive: str, content: bytes, room: int) -> Iterable[tuple[str, bytes]]:
-    try:
-        opened = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile:
-        raise ValidationFailed("%(file)s is not a zip archive, or it is damaged.", file=archive) from None
-    with opened:
-        for entry in opened.infolist():
-            path = PurePosixPath(entry.filename.replace("\\", "/"))
-            if entry.is_dir() or path.suffix.lower() not in READERS or path.parts[0] == "__MACOSX":
-                continue
-            if path.is_absolute() or ".." in path.parts:
-                raise ValidationFailed("%(file)s contains the path %(path)s, which leads out of the archive.", file=archive, path=entry.filename)
-            try:
-                with opened.open(entry) as stream:
-                    data = stream.read(min(FILE_LIMIT, room) + 1)
-            except (RuntimeError, NotImplementedError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-                raise ValidationFailed("%(path)s in %(file)s cannot be unpacked (encrypted or damaged).", file=archive, path=entry.filename) from error
-            room -= len(data)
-            if room < 0:
-                raise ValidationFailed(_too_large(archive, TOTAL_LIMIT))
-            yield str(path), data
+    with open_archive(content, archive) as opened:
+        for entry, path in members(opened, archive):
+            if path.suffix.lower() in READERS:
+                data = unpacked(opened, entry, archive, file_limit=FILE_LIMIT, room=room, total_limit=TOTAL_LIMIT)
+                room -= len(data)
+                yield str(path), data

@@ -13,9 +13,10 @@ from engine.runtime.design.files import file_set
 from engine.runtime.design.versions import instances_by_version, version_of, versions
 from web import security
 from web.designer import blueprint, queries
-from web.designer.draft_views import number, said
+from web.designer.draft_views import said
 from web.designer.views import KIND_WORDS
 from web.people import requires
+from web.requests import number
 
 
 def engine():

@@ -45,7 +45,7 @@ def index():
         discarded = queries.drafts_listed(conn, ("DISCARDED",))
         waiting = publishing.submissions(conn, open_only=True)
         tried = queries.scenarios_by_process(conn)
-    titles = {row.key: row.title for row in open_drafts}
+        titles = publishing.titles(conn, waiting)
     return render_template(
         "designer/room.html", procedures=listed, drafts=open_drafts, discarded=discarded, waiting=waiting, tried=tried, titles=titles,
         state_words=STATES,

@@ -20,6 +20,7 @@ from web.inbox import blueprint, queries
 from web.inbox.excel import workbook
 from web.inbox.state import PAGE_SIZE, TABS, ListState
 from web.lights import BY_RANK, LIGHTS
+from web.requests import number
 
 TAB_LABELS: dict[str, Words] = {"all": T("All"), "mine": T("Mine"), "claimable": T("To claim"), "followup": T("Follow-up set")}
 FILTER_LABELS: dict[str, Words] = {"step": T("Step"), "procedure": T("Procedure"), "county": T("County")}
@@ -178,7 +179,7 @@ def faster(conflict: Conflict) -> str:
 @blueprint.post("/inbox/claim")
 def claim_many():
     """Claim the selected rows, each by itself: what somebody else has taken meanwhile does not hold up the rest."""
-    keys = [int(key) for key in request.form.getlist("keys") if key.isdecimal()][:100]
+    keys = [key for text in request.form.getlist("keys") if (key := number(text)) is not None][:100]
     taken, refused = 0, []
     for key in keys:
         try:

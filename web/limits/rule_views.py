@@ -20,6 +20,7 @@ from web.i18n import say
 from web.inbox.excel import workbook
 from web.limits import blueprint, forms, words
 from web.people import requires
+from web.requests import number
 
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PAGES: tuple[tuple[str, Words], ...] = (
@@ -323,7 +324,7 @@ def apply_to_cases(rule_id: str):
     """Bring the ticked cases under the version."""
     since = request.form.get("since", "")
     chosen = _chosen(_versions(rule_id), since)
-    marks = {int(key): mark for mark in request.form.getlist("clock") if (key := mark.partition(":")[0]).isdecimal() and len(key) < 20}
+    marks = {key: mark for mark in request.form.getlist("clock") if (key := number(mark.partition(":")[0])) is not None}
     try:
         changed, moved_on = rule_changes.apply_version(
             desk(), chosen.id, chosen.effective_from, marks, reason=request.form.get("reason", ""),

@@ -16,7 +16,7 @@ from web.i18n import say
 from web.operations import blueprint, instance_queries, queries
 from web.operations.instance_views import RUNNING, drawing_facts, head_of
 from web.operations.room import attempt, engine, known_as, labels_of, me, operates, why_not
-from web.operations.state import number
+from web.requests import number
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from engine.errors import NotFound
 from web import filters
 from web.operations import blueprint, instance_queries, queries
 from web.operations.room import Hiding, attempt, engine, labels_of, me, operates, process_names, sees
-from web.operations.state import number, page_number
+from web.operations.state import page_number
 from web.operations.values import short
+from web.requests import number
 from web.spoken import spoken
 
 

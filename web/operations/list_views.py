@@ -19,8 +19,9 @@ from web.i18n import say
 from web.inbox.excel import workbook
 from web.operations import blueprint, queries
 from web.operations.room import attempt, engine, known_as, me, operates, process_names, process_versions, sees
-from web.operations.state import PAGE_SIZE, STATES, InstanceFilter, Selection, number
+from web.operations.state import PAGE_SIZE, STATES, InstanceFilter, Selection
 from web.operations.words import STATE_WORDS
+from web.requests import number
 
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

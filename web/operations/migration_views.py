@@ -13,7 +13,8 @@ from engine.errors import EngineError, NotFound
 from engine.runtime.operations.values import MigrationElement, MigrationPlan
 from web.operations import blueprint, queries
 from web.operations.room import attempt, engine, labels_of, me, operates, process_names, process_versions, why_not
-from web.operations.state import Selection, number
+from web.operations.state import Selection
+from web.requests import number
 
 REPORTED = 100
 """Instances whose report stands on the page."""

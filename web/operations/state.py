@@ -8,6 +8,8 @@ from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from web.requests import number
+
 PAGE_SIZE = 20
 STATES: dict[str, tuple[str, ...]] = {
     "running": ("ACTIVE", "SUSPENDED"),
@@ -24,11 +26,6 @@ def page_number(args: Mapping[str, str], name: str = "page") -> int:
     """The page in an address; 1 for anything that is no page."""
     page = args.get(name, "1")
     return max(1, int(page)) if page.isdecimal() and len(page) < 7 else 1
-
-
-def number(text: str | None) -> int | None:
-    """A key or version number in an address; ``None`` for what is none."""
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def _day(text: str | None) -> date | None:

@@ -13,8 +13,8 @@ from web.i18n import say
 from web.operations import blueprint
 from web.operations.instance_views import RUNNING, head_of
 from web.operations.room import Hiding, engine, labels_of, me, operates, why_not
-from web.operations.state import number
 from web.operations.values import KINDS, digest, kind_of, parse, text_of
+from web.requests import number
 
 ABSENT = "absent"
 """Mark of a variable that is not there yet."""

@@ -17,6 +17,7 @@ from engine.words import T
 from web import security
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 from web.supervision import blueprint, order_queries, views
 from web.supervision.order_views import LEVELS, today
 from web.supervision.views import ACTS, engine
@@ -29,7 +30,7 @@ TOLD = 5
 
 def _keys() -> list[int]:
     """The chosen cases, each once."""
-    found = [int(key) for key in request.values.getlist("case") if key.isdecimal() and len(key) < 20]
+    found = [key for text in request.values.getlist("case") if (key := number(text)) is not None]
     return list(dict.fromkeys(found))[:MOST]
 
 

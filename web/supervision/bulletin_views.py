@@ -15,12 +15,13 @@ from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 from web.supervision import blueprint, bulletin_queries, documents, order_queries, views
 from web.supervision.order_views import my_groups, my_identities, page_number, today
 from web.supervision.state import PAGE_SIZE
 from web.supervision.views import engine
 
-STATES: dict[str, Words] = {"DRAFT": T("Draft"), "APPROVED": T("Approved"), "ISSUED": T("Officially issued"), "WITHDRAWN": T("Withdrawn")}
+STATES: dict[str, Words] = {"DRAFT": T("not yet approved"), "APPROVED": T("Approved"), "ISSUED": T("Officially issued"), "WITHDRAWN": T("Withdrawn")}
 STEPS: dict[str, Words] = {
     "draft": T("drafted"), "change": T("changed the text"), "object": T("stated a view"), "weigh": T("weighed the view"), "approve": T("approved"),
     "return": T("to be changed"), "issue": T("issued officially"), "withdraw": T("withdrawn"), "note": T("noted"),
@@ -156,7 +157,7 @@ def bulletin_act(key: int, action: str):
     more = {"title": form.get("title", ""), "reason": form.get("reason", "")} if action == "change" else {}
     try:
         command(
-            engine().desk, key, form.get("text", ""), revision=int(revision) if revision.isdecimal() and len(revision) < 9 else None,
+            engine().desk, key, form.get("text", ""), revision=number(revision),
             by=g.person.login, address=security.address(), **more,
         )  # fmt: skip
     except ValidationFailed as refused:

@@ -52,7 +52,9 @@ class CardState:
 
 def _month(text: str) -> str:
     try:
-        return date.fromisoformat(f"{text}-01").strftime("%Y-%m") if len(text) == 7 else ""
+        first = date.fromisoformat(f"{text}-01")
+        # The office has no cards of other centuries, and the calendar no days.
+        return text if len(text) == 7 and 2000 <= first.year < 2100 else ""
     except ValueError:
         return ""
 

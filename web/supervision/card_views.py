@@ -18,6 +18,7 @@ from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 from web.supervision import blueprint, card_queries, views
 from web.supervision.card_queries import CardState
 from web.supervision.order_views import my_groups, my_identities
@@ -175,7 +176,7 @@ def card_act(key: int, action: str):
     if action not in DONE:
         raise NotFound("There is no such operation.")
     revision = request.form.get("revision", "")
-    said = {"revision": int(revision) if revision.isdecimal() else None, "by": g.person.login, "address": security.address()}
+    said = {"revision": number(revision), "by": g.person.login, "address": security.address()}
     try:
         if action == "appeal":
             file = request.files.get("file")
@@ -185,7 +186,11 @@ def card_act(key: int, action: str):
             appeals.decide(engine().desk, key, revoke=action == "revoke", reason=request.form.get("text", ""), **said)
     except ValidationFailed as refused:
         return _show(key, 422, refused.errors, action)
-    except (Conflict, InvalidState) as refused:
+    except Conflict as refused:
+        flash(say(refused.message), "warning")
+        # What was typed stands in the form again, beside what somebody else has done.
+        return _show(key, 409, {}, action)
+    except InvalidState as refused:
         flash(say(refused.message), "warning")
     else:
         flash(say(DONE[action]), "success")

@@ -15,6 +15,7 @@ from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.people import requires
+from web.requests import number
 from web.supervision import blueprint, bulletin_queries, order_queries, views
 from web.supervision.order_views import my_groups, my_identities, page_number, today
 from web.supervision.state import PAGE_SIZE
@@ -134,7 +135,7 @@ def deduction_act(key: int, action: str):
     if action not in DONE:
         raise NotFound("There is no such operation.")
     text, revision = request.form.get("text", ""), request.form.get("revision", "")
-    who = {"revision": int(revision) if revision.isdecimal() and len(revision) < 9 else None, "by": g.person.login, "address": security.address()}
+    who = {"revision": number(revision), "by": g.person.login, "address": security.address()}
     try:
         if action == "ask":
             deductions.ask(engine().desk, key, text, **who)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from engine.runtime.limits.clocks import STOPPED
+from engine.runtime.limits.clocks import STOPPED, not_restarted
 from engine.runtime.supervision.figures import Period
 from engine.store.tables import case_file, clock
 from web.supervision.state import PAGE_SIZE
@@ -24,7 +24,7 @@ def finished_limits(
     those that were finished too late.
     """
     since, until = period.instants(calendar)
-    tests = [visible, *narrowed, clock.c.state == STOPPED, clock.c.stopped_at >= since, clock.c.stopped_at < until]
+    tests = [visible, *narrowed, clock.c.state == STOPPED, clock.c.stopped_at >= since, clock.c.stopped_at < until, not_restarted()]
     if section:
         tests.append(case_file.c.section_code.is_(None) if section == NO_SECTION else case_file.c.section_code == section)
     if late:

@@ -40,7 +40,7 @@ class FigureState:
     @classmethod
     def of(cls, args: Any) -> FigureState:
         period = args.get("period", "month")
-        known = period in PERIODS or re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", period)
+        known = period in PERIODS or re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", period)
         return cls(period if known else "month", args.get("procedure", "").strip()[:200], args.get("county", "").strip()[:200])
 
     def query(self, **changes: str) -> dict[str, str]:

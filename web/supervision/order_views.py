@@ -16,6 +16,7 @@ from engine.runtime.supervision import orders
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
+from web.requests import number
 from web.supervision import blueprint, order_queries, views
 from web.supervision.state import PAGE_SIZE
 from web.supervision.views import engine
@@ -151,7 +152,7 @@ def order_act(key: int, action: str):
     revision = request.form.get("revision", "")
     try:
         command(
-            engine().desk, key, request.form.get("text", ""), revision=int(revision) if revision.isdecimal() else None, by=g.person.login, address=security.address()
+            engine().desk, key, request.form.get("text", ""), revision=number(revision), by=g.person.login, address=security.address()
         )
     except ValidationFailed as refused:
         return _show(key, 422, refused.errors, action)

@@ -27,7 +27,7 @@ def values() -> dict[str, Any]:
     with engine().reading() as conn:
         lines, _total = queries.board(conn, visible, BoardState(), now, calendar)
         numbers = queries.counts(conn, visible, BoardState(), now, calendar)
-        found = figures(conn, visible, Period.month(today()), calendar, now)
+        found = figures(conn, visible, Period.month(today()), calendar, now, trend=1)
     return {
         "lines": lines[:LINES], "numbers": numbers, "found": found, "sections": list(found.sections.items())[:LINES], "percent": percent, "number": number,
         "lights": [LIGHTS[code] for code in ("red", "yellow", "grey")],

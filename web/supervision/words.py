@@ -45,11 +45,19 @@ ACTION_WORDS: dict[str, Words] = {
 COLOUR_WORDS: dict[str, Words] = {"blue": T("Blue"), "yellow": T("Yellow"), "red": T("Red")}
 """Colours of supervision orders."""
 ESCALATION = T("escalation in the process")
+ESCALATION_WORDS: dict[str, Words] = {
+    "due_soon": T("due soon"),
+    "overdue": T("overdue"),
+    "overdue_vice_director": T("overdue, to the vice director"),
+    "overdue_director": T("overdue, to the director"),
+}
+"""The codes that the delivered ladders throw; one that an office gave itself stands as it is."""
 UNIT_WORDS: dict[str, Words] = {"wd": T("wd"), "h": T("h"), "ch": T("h")}
 """Short units beside used/limit; everything else is counted in calendar days."""
 CALENDAR_DAYS = T("d")
 
 WITHHELD = "withheld"
+RESTARTED = T("Started anew")
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ class Reading:
     unit: Words
     coming: tuple[Coming, ...]
     sum: Words
+    word: Words
+    """What stands beside the light."""
 
 
 def used_of(ledger: Mapping[str, Any], calendar: WorkCalendar, now: datetime) -> tuple[str, Words]:
@@ -106,7 +116,10 @@ def read(row: Any, ladder: Ladder | None, calendar: WorkCalendar, now: datetime)
     coming = tuple(
         Coming(rung.id, rung.text or rung.id, rung.level, at, rung.recipients, rung.actions) for rung, at in times if rung.id not in fired
     )
-    return Reading(clock, derive(clock, calendar, now), UNIT_WORDS.get(clock.unit, CALENDAR_DAYS), coming, explain(clock, calendar, now))
+    derived = derive(clock, calendar, now)
+    # A limit that was started anew in time was not closed, so it does not say so.
+    word = RESTARTED if row.ledger.get("followed_by") and not derived.overdue else derived.word
+    return Reading(clock, derived, UNIT_WORDS.get(clock.unit, CALENDAR_DAYS), coming, explain(clock, calendar, now), word)
 
 
 def action_words(actions: Iterable[str] | str) -> list[Words]:
@@ -119,7 +132,7 @@ def action_word(action: str) -> Words:
     """One action with its parameter: "supervision order (Red)", "handing the task on (the section chief)"."""
     name, _colon, parameter = action.partition(":")
     if name not in ACTION_WORDS:
-        return T("%(what)s (%(code)s)", what=ESCALATION, code=parameter)
+        return T("%(what)s (%(code)s)", what=ESCALATION, code=ESCALATION_WORDS.get(parameter, parameter))
     if not parameter:
         return ACTION_WORDS[name]
     about = T("%(points)s point(s)", points=parameter) if name == "assessment_deduction" else RECIPIENT_WORDS.get(parameter) or COLOUR_WORDS.get(parameter)

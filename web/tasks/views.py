@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection, Row
 
 from engine.errors import Conflict, InvalidState, NotFound, ValidationFailed
+from engine.forms.rights import FieldRights, limited, rights_of, shown
 from engine.runtime.access import access_case, access_task
 from engine.runtime.filing import EXTENSION_MESSAGE
 from engine.runtime.outcomes import outcomes
@@ -23,6 +24,7 @@ from web.cases.words import ACTIONS
 from web.errors import is_htmx, kind_of, refusal, wants_json
 from web.i18n import say
 from web.inbox.queries import next_task, viewer
+from web.requests import number
 from web.tasks import blueprint
 from web.tasks.phrases import PHRASES
 
@@ -48,6 +50,7 @@ def show_refused(error: Conflict | InvalidState, key: int, data: dict[str, Any] 
     with engine().reading() as conn:
         task = access_task(conn, key, g.person.login, security.address())
         form = answers.form_schema(conn, task.form_id)
+        form = limited(form, rights_of(task.properties)) if form else None
     page = render_template(
         "tasks/conflict.html",
         kind=kind,
@@ -99,13 +102,16 @@ def render(conn: Connection, task: Row, *, status: int = 200, posted: dict[str, 
     trail = queries.trail_of(conn, task.root_key) if case is not None else []
     draft = queries.saved_draft(conn, f"task:{task.key}", person.login)
     attachments = hide.open_files(queries.attachments_of(conn, task.root_key), trail)
-    schema = answers.form_schema(conn, task.form_id)
+    schema, case_data = step_form(conn, task)
+    rights = rights_of(task.properties)
     clock_row = queries.clock_row(conn, task.clock_key)
     clock = clock_view(clock_row, [], desk().book(conn), calendar, now) if clock_row else None
     kept = posted if posted is not None else (draft.data.get("data") or {} if draft and not readonly else {})
     if opinion is None:
         opinion = draft.data.get("opinion", "") if draft and not readonly else ""
-    data = prefilled(conn, task, schema, hide)
+    data = prefilled(case_data, rights, schema, hide)
+    # What a draft remembers of a field that this step only shows may be older than the case.
+    kept = shown(kept, rights, data) if rights else kept
     hide.note_shown(case, data)
     files = stored_files(attachments)
     buttons = outcomes(task.properties)
@@ -154,12 +160,23 @@ def case_of(conn: Connection, task: Row) -> Row | None:
     return queries.case_row(conn, task.root_key)
 
 
-def prefilled(conn: Connection, task: Row, schema: dict | None, hide: answers.Masking) -> dict[str, Any]:
+def step_form(conn: Connection, task: Row) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The form as the step of the task sees it, and the variables that it may show."""
+    schema = answers.form_schema(conn, task.form_id)
+    if schema is None:
+        return None, {}
+    variables = answers.task_variables(conn, task)
+    return limited(schema, rights_of(task.properties), variables), variables
+
+
+def prefilled(variables: dict[str, Any], rights: FieldRights, schema: dict | None, hide: answers.Masking) -> dict[str, Any]:
     """The variables that the form of the task names, masked where need be; nothing else leaves the server."""
     if schema is None:
         return {}
     names = answers.keys_of(schema) | answers.inputs_of(schema)
-    return hide.of({name: value for name, value in answers.task_variables(conn, task).items() if name in names})
+    # Only the inside of groups and rows needs care: a hidden field at the top is not among the names, unless a condition asks for it.
+    inner = FieldRights(frozenset(name for name in rights.hidden if name.partition(".")[0] in names and name not in names))
+    return hide.of(shown({name: value for name, value in variables.items() if name in names}, inner))
 
 
 def came_from(trail: list[Row], task: Row) -> Row | None:
@@ -206,7 +223,7 @@ def complete(key: int):
             data,
             outcome=request.form.get("outcome") or None,
             opinion=opinion,
-            revision=int(revision) if revision.isdecimal() else None,
+            revision=number(revision),
             **me(),
         )
     except ValidationFailed as refused:

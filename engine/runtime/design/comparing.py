@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from lxml import etree
 
 from engine.bpmn.xml import parse_xml
+from engine.runtime.design.differences import differences
 from engine.words import T, Words
 
 CONTEXT = 3
@@ -38,7 +39,9 @@ class Line:
 
 @dataclass(frozen=True)
 class FileDiff:
-    """One file of two states.  ``lines`` is empty for files that are the same, and ``too_large`` ones."""
+    """One file of two states.  ``lines`` is empty for files that are the same, and ``too_large`` ones; ``said`` is the same in sentences
+    for forms and tables of decisions.
+    """
 
     name: str
     status: str
@@ -46,6 +49,7 @@ class FileDiff:
     added: int = 0
     removed: int = 0
     too_large: bool = False
+    said: tuple[Words, ...] = ()
 
     @property
     def word(self) -> Words:
@@ -79,10 +83,11 @@ def _compare_file(name: str, old: str | None, new: str | None) -> FileDiff:
     status = "added" if old is None else "removed" if new is None else "changed"
     before, after = (_readable(name, text or "").splitlines() for text in (old, new))
     if max(len(before), len(after)) > LINES_LIMIT:
-        return FileDiff(name, status, too_large=True)
+        return FileDiff(name, status, too_large=True, said=differences(name, old, new))
     lines = tuple(side_by_side(before, after))
     return FileDiff(
-        name, status, lines, added=sum(each.kind in ("added", "changed") for each in lines), removed=sum(each.kind in ("removed", "changed") for each in lines)
+        name, status, lines, added=sum(each.kind in ("added", "changed") for each in lines), removed=sum(each.kind in ("removed", "changed") for each in lines),
+        said=differences(name, old, new),
     )  # fmt: skip
 
 

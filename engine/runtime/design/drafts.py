@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotFound, Problem, ValidationFailed
@@ -80,6 +80,17 @@ class Save:
 
     revision: int
     changes: dict[str, str | None]
+    note: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SaveLine:
+    """One save without its texts; ``files`` are the names that it changed or removed."""
+
+    revision: int
+    files: list[str]
     note: str
     by: str
     at: datetime
@@ -266,6 +277,20 @@ def saves(desk: Desk, conn: Connection, key: int) -> list[Save]:
     row = tables.design_save.c
     found = conn.execute(select(row.revision, row.changes, row.note, row.by, row.at).where(row.draft_key == key).order_by(row.revision.desc()))
     return [Save(*each) for each in found]
+
+
+def saves_listed(conn: Connection, key: int, limit: int = 100) -> list[SaveLine]:
+    """The latest saves of a draft, the newest first.  Their texts, which are many times as long, stay in the database."""
+    row = tables.design_save.c
+    if conn.dialect.name == "sqlite":
+        each = func.json_each(row.changes).table_valued("key")
+        names = select(func.json_group_array(each.c.key)).select_from(each).scalar_subquery()
+    else:
+        name = func.jsonb_object_keys(row.changes).column_valued("file")
+        names = select(func.jsonb_agg(name)).scalar_subquery()
+    chosen = select(row.revision, type_coerce(names, tables.design_save.c.changes.type), row.note, row.by, row.at).where(row.draft_key == key)
+    found = conn.execute(chosen.order_by(row.revision.desc()).limit(limit))
+    return [SaveLine(revision, sorted(files or ()), note, by, at) for revision, files, note, by, at in found]
 
 
 def files_at(history: list[Save], revision: int) -> dict[str, str]:

@@ -34,6 +34,7 @@ from engine.runtime.design.files import (
     main_process,
     refusal_of_name,
 )  # fmt: skip
+from engine.runtime.design.unzipping import members, open_archive, unpacked
 from engine.runtime.design.versions import versions
 from engine.runtime.sheets import parse_sheet
 from engine.words import T
@@ -106,30 +107,21 @@ def read_archive(data: bytes, name: str) -> Received:
 
     Sizes are counted while unpacking, whatever the archive claims; links, encrypted entries and paths that lead out are refused.
     """
-    try:
-        opened = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise ValidationFailed("%(file)s is not a zip archive, or it is damaged.", file=name) from error
+    opened = open_archive(data, name)
     raw: dict[str, bytes] = {}
     left_out: list[str] = []
     history: dict[str, Any] = {}
     with opened:
-        entries = opened.infolist()
-        if len(entries) > ENTRIES_LIMIT:
+        if len(opened.infolist()) > ENTRIES_LIMIT:
             raise ValidationFailed("%(file)s holds more than %(limit)d files.", file=name, limit=ENTRIES_LIMIT)
         room = TOTAL_LIMIT
-        for entry in entries:
-            path = PurePosixPath(entry.filename.replace("\\", "/"))
-            if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-                raise ValidationFailed("%(file)s contains the path %(path)s, which leads out of the archive.", file=name, path=entry.filename)
+        for entry, path in members(opened, name):
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise ValidationFailed("%(file)s contains the link %(path)s. Pack the file itself.", file=name, path=entry.filename)
-            if entry.is_dir() or path.parts[0] == "__MACOSX":
-                continue
             if path.name != HISTORY_FILE and refusal_of_name(draft_name(path)) is not None:
                 left_out.append(str(path)[:200])
                 continue
-            content = _unpacked(opened, entry, name, room)
+            content = unpacked(opened, entry, name, file_limit=FILE_LIMIT, room=room, total_limit=TOTAL_LIMIT)
             room -= len(content)
             if path.name == HISTORY_FILE:
                 history = _read_history(content)
@@ -140,19 +132,6 @@ def read_archive(data: bytes, name: str) -> Received:
     if not raw:
         raise ValidationFailed("%(file)s holds no file of a procedure: %(kinds)s.", file=name, kinds=", ".join(sorted(READERS)))
     return Received(draft_files(raw), history, tuple(left_out))
-
-
-def _unpacked(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, archive: str, room: int) -> bytes:
-    try:
-        with opened.open(entry) as stream:
-            content = stream.read(min(FILE_LIMIT, room) + 1)
-    except (RuntimeError, NotImplementedError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        raise ValidationFailed("%(path)s in %(file)s cannot be unpacked (encrypted or damaged).", file=archive, path=entry.filename) from error
-    if len(content) > FILE_LIMIT:
-        raise ValidationFailed("The file %(file)s is larger than %(limit)d MB. Send fewer or smaller files.", file=entry.filename, limit=FILE_LIMIT // 2**20)
-    if len(content) > room:
-        raise ValidationFailed("The file %(file)s is larger than %(limit)d MB. Send fewer or smaller files.", file=archive, limit=TOTAL_LIMIT // 2**20)
-    return content
 
 
 def _read_history(content: bytes) -> dict[str, Any]:
@@ -197,8 +176,9 @@ def draft_files(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def is_procedure(files: Iterable[str]) -> bool:
-    """Whether some of the files belong to a procedure and not to the room of limits."""
-    return any(PurePosixPath(name).stem not in OWN_ROOM for name in files)
+    """Whether some of the files belong to a procedure and not to the room of limits.  A drawing called “ladders.bpmn” does."""
+    paths = [PurePosixPath(name) for name in files]
+    return any(path.stem not in OWN_ROOM or path.suffix.lower() not in (".yaml", ".yml") for path in paths)
 
 
 def title_of(files: Mapping[str, str]) -> str:

@@ -174,6 +174,12 @@ def submissions(conn: Connection, *, draft_key: int | None = None, process_id: s
     return [_submission(row) for row in conn.execute(chosen).mappings()]
 
 
+def titles(conn: Connection, listed: Iterable[Submission]) -> dict[int, str]:
+    """Draft key → title of the draft, for submissions that somebody may read; one statement, without the files."""
+    draft = tables.design_draft.c
+    return {row.key: row.title for row in conn.execute(select(draft.key, draft.title).where(draft.key.in_({each.draft_key for each in listed})))}
+
+
 def _submission(row: Mapping[str, Any]) -> Submission:
     values = {name: row[name] for name in Submission.__dataclass_fields__}
     values["compared"] = tuple((kind, id, version) for kind, id, version in row["compared"])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine.deadlines.pauses import PAUSE_KINDS
+from engine.forms.rights import limited, rights_of, shown
 from engine.organisation import excluded_by
 from engine.runtime.casestate import people_of
 from engine.runtime.design.coverage import Coverage, coverage
@@ -199,10 +200,11 @@ def _task(teller: Teller, unit: Unit, conn: Any, task: Any) -> dict[str, Any]:
         named = sorted(directory.people)
     able = [login for login in named if not excluded_by(directory, login, task.excluded)]
     excluded = [login for login in named if login not in able]
+    form, given, context = _form(teller.engine, task.form_id), rights_of(task.properties), task_context(unit, dict(task._mapping))
     return {
         "element": task.element_id, "name": task.name, "assignee": task.assignee, "people": _people(directory, able),
-        "excluded": _people(directory, excluded), "due": task.due_at, "form": _form(teller.engine, task.form_id),
-        "data": task_context(unit, dict(task._mapping)), "extendable": bool(task.properties.get("extendable")),
+        "excluded": _people(directory, excluded), "due": task.due_at, "form": limited(form, given, context) if form else None,
+        "data": shown(context, given), "extendable": bool(task.properties.get("extendable")),
         "outcomes": [
             {
                 "value": each.value, "label": each.label, "opinion": each.opinion_required, "confirm": each.confirm,

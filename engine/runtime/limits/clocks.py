@@ -15,11 +15,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, bindparam
 
 from engine.deadlines import Clock, Ladder, Rule, Rung, When, WorkCalendar, next_rung, rung_times
 from engine.deadlines import clock as deadlines
 from engine.deadlines.clock import WARN_SHARE, WARN_WORKDAYS
+from engine.runtime.transaction import Stale
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS, new_key
 
@@ -43,6 +44,7 @@ class ClockState:
     scope: dict[str, str] = field(default_factory=dict)  # {"type": …, "name": …} of the element it runs for; empty for the whole case
     follows: int | None = None  # the clock that this one was restarted from
     followed_by: int | None = None
+    read: Mapping[str, Any] | None = None  # the ledger as the database has it; None for a new clock
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> ClockState:
@@ -51,6 +53,7 @@ class ClockState:
         state.rules_version = ledger.get("rules_version", 0)
         state.scope = dict(ledger.get("scope", {}))
         state.follows, state.followed_by = ledger.get("follows"), ledger.get("followed_by")
+        state.read = ledger
         return state
 
     @property
@@ -256,8 +259,11 @@ def derived_columns(clock: Clock, ladder: Ladder | None, fired: Iterable[str], c
 
 def _upsert(dialect: str) -> Any:
     statement = DIALECT_INSERTS[dialect](tables.clock)
+    ledger = tables.clock.c.ledger
     changing = {column.name: statement.excluded[column.name] for column in tables.clock.c if column.name not in ("key", "case_key")}
-    return statement.on_conflict_do_update(index_elements=["key"], set_=changing)
+    # On SQLite a command that writes has the database to itself from before its first reading.
+    unchanged = None if dialect == "sqlite" else ledger == bindparam("read_ledger", type_=ledger.type)
+    return statement.on_conflict_do_update(index_elements=["key"], set_=changing, where=unchanged).execution_options(preserve_rowcount=True)
 
 
 # Built once: composing it costs more than running it.
@@ -265,11 +271,25 @@ UPSERT_CLOCKS = {dialect: _upsert(dialect) for dialect in DIALECT_INSERTS}
 
 
 def write(conn: Connection, states: Iterable[ClockState]) -> None:
-    """Write new and changed clocks in one statement, whatever their number."""
-    rows = [state.row for state in states if state.changed]
-    if not rows:
+    """Write new and changed clocks in one statement, whatever their number.
+
+    Raises :class:`Stale` when somebody has written one of the ledgers since it was read: a command of a called process holds its own
+    instance only, and the limits of the case are those of the caller.
+    """
+    changed = [state for state in states if state.changed]
+    if not changed:
         return
-    conn.execute(UPSERT_CLOCKS[conn.dialect.name], rows)
+    guard = conn.dialect.name != "sqlite"
+    rows = [{**state.row, "read_ledger": state.read} if guard else state.row for state in changed]
+    if conn.execute(UPSERT_CLOCKS[conn.dialect.name], rows).rowcount != len(rows):
+        raise Stale("a clock was changed meanwhile")
+    for state in changed:
+        state.read = state.row["ledger"]
+
+
+def not_restarted() -> ColumnElement[bool]:
+    """SQL on ``clock``: what the clock was for did not go on with another one, so that its stop says whether the limit was kept."""
+    return tables.clock.c.ledger["followed_by"].as_string().is_(None)
 
 
 def most_urgent(states: Iterable[ClockState]) -> ClockState | None:

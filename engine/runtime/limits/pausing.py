@@ -18,9 +18,10 @@ from engine.runtime import attachments
 from engine.runtime.access import CHIEFS, URGERS, AccessRefused
 from engine.runtime.casestate import Note, after_clock_change, trail_row
 from engine.runtime.filing import handlers_of
-from engine.runtime.limits import clocks
+from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.telling.notices import Notices
+from engine.runtime.telling.recipients import Recipients, open_tasks
 from engine.store import tables
 from engine.words import T, Words
 
@@ -42,10 +43,15 @@ class Paper:
 
 
 def may_pause(desk: Desk, conn: Connection, case: Row, login: str) -> bool:
-    """Whether ``login`` may pause limits of a case that they may read: the chief of its section, supervision, the leaders."""
+    """Whether ``login`` may pause limits of a case that they may read: the chief of the section that owns it or that has it in hand,
+    supervision, the leaders."""
     groups = desk.people.groups(login, conn)
-    chief = case.section_code and any(f"{role}@{case.section_code}" in groups for role in CHIEFS)
-    return bool(chief) or not URGERS.isdisjoint(groups)
+    if not URGERS.isdisjoint(groups):
+        return True
+    led = {section for role, _at, section in (group.partition("@") for group in groups) if role in CHIEFS and section}
+    if not led or case.section_code in led:
+        return bool(led)
+    return not led.isdisjoint(Recipients(desk.people.directory(conn), case, open_tasks(conn, case.key), 0).sections())
 
 
 def pause(
@@ -70,7 +76,7 @@ def pause(
     def work(tx: Any, note: Note) -> list[str]:
         case = _led_case(desk, tx, case_key, by)
         _refuse(checked(clock_keys, kind, reason, document))
-        states = _locked(tx, note, case_key, clock_keys)
+        states = _locked(tx, case_key, clock_keys)
         attachment = None
         if paper is not None:
             attachment = attachments.store(desk, tx, case_key, f"case:{case_key}", FIELD, paper.filename, paper.content)
@@ -103,7 +109,7 @@ def resume(
         if len(reason.strip()) > LONGEST_REASON:
             errors["reason"] = [T("At most %(most)d characters.", most=LONGEST_REASON)]
         _refuse(errors)
-        states = _locked(tx, note, case_key, clock_keys)
+        states = _locked(tx, case_key, clock_keys)
         for state in states:
             if not state.live:
                 raise InvalidState("The limit “%(label)s” has already ended.", label=state.row["label"])
@@ -153,13 +159,11 @@ def _led_case(desk: Desk, tx: Any, case_key: int, by: str) -> Row:
     return case
 
 
-def _locked(tx: Any, note: Note, case_key: int, clock_keys: Collection[int]) -> list[ClockState]:
-    """Clocks of the case, locked.  The instances first, as every command does, or what a command has read would be written over them."""
+def _locked(tx: Any, case_key: int, clock_keys: Collection[int]) -> list[ClockState]:
+    """Clocks of the case, locked.  Its instances first, called ones too: a command that works on one of them has read the clocks."""
     clock = tables.clock.c
     wanted = sorted(set(clock_keys))
-    places = tx.execute(select(clock.instance_key).where(clock.key.in_(wanted), clock.case_key == case_key)).scalars()
-    for place in sorted(set(places)):
-        note.unit.load(place)
+    following.lock_cases(tx, [case_key], wait=True)
     chosen = select(tables.clock).where(clock.key.in_(wanted), clock.case_key == case_key).order_by(clock.key).with_for_update()
     states = [ClockState.of_row(row) for row in tx.execute(chosen).mappings()]
     if len(states) != len(wanted):

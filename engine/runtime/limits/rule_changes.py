@@ -18,7 +18,7 @@ from engine.deadlines.clock import due_of
 from engine.errors import EngineError, NotFound, ValidationFailed
 from engine.runtime.casestate import after_clock_change, trail_row
 from engine.runtime.filing import handlers_of
-from engine.runtime.limits import clocks
+from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.limits.rulebook import COUNTING, require_editor
 from engine.runtime.telling.notices import Notices
@@ -165,9 +165,9 @@ class _Application:
     def run(self, tx: Any, note: Any) -> bool:
         """Returns false when the clock is not any more what was looked at."""
         desk, clock = self.desk, tables.clock
-        place = tx.execute(select(clock.c.instance_key).where(clock.c.key == self.move.clock_key)).scalar_one()
+        case_key = tx.execute(select(clock.c.case_key).where(clock.c.key == self.move.clock_key)).scalar_one()
         # Commands lock the instance before its clocks; so must this one, or what a command has read would be written over it.
-        note.unit.load(place)
+        following.lock_cases(tx, [case_key], wait=True)
         row = (
             tx.execute(select(clock).where(clock.c.key == self.move.clock_key, clock.c.state != clocks.STOPPED).with_for_update())
             .mappings()

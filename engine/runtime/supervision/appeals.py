@@ -6,20 +6,18 @@ A revoked card does not count any more; its number stays used.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from engine.deadlines import date_words
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
 from engine.runtime.access import CHIEFS, AccessRefused
-from engine.runtime.attachments import Download, clean_filename, recognise
+from engine.runtime.attachments import Download, store
 from engine.runtime.casestate import trail_row
 from engine.runtime.supervision import cards
 from engine.runtime.telling.notices import Notices
 from engine.store import tables
-from engine.store.types import new_key
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -54,7 +52,8 @@ def appeal(
         if not open_for_appeal(desk, row, tx.now):
             raise InvalidState("The time for an appeal against %(number)s ended on %(day)s.", number=row.number, day=date_words(row.appeal_until))
         said = _text(reason, T("Say why the card should be revoked."))
-        paper = _keep(desk, tx, row, filename, content, by) if filename or content else None
+        # It belongs to the card and not to the case: who reads the case need not read it.
+        paper = store(desk, tx, None, f"card:{row.key}", "appeal", filename, content) if filename or content else None
         behalf = row.to_login if row.to_login != by and row.to_login in desk.access.identities(tx.conn, by) else None
         _move(desk, tx, row, "appeal", cards.APPEALED, said, revision, on_behalf_of=behalf, attachment=paper, appealed_at=tx.now, appealed_by=by)
         directory = desk.people.directory(tx.conn)
@@ -123,23 +122,10 @@ def _move(
     tx.audit(f"card.{action}", f"card:{row.key}", number=row.number)
 
 
-def _keep(desk: Desk, tx: Any, row: Any, filename: str, content: bytes, by: str) -> int:
-    """Store the paper of an appeal.  It belongs to the card and not to the case: who reads the case need not read it."""
-    name = clean_filename(filename)
-    content_type = recognise(name, content, desk.settings.upload_extensions, desk.settings.upload_max_bytes)
-    key, checksum = new_key(), hashlib.sha256(content).hexdigest()
-    values = {
-        "key": key, "case_key": None, "subject": f"card:{row.key}", "field": "appeal", "filename": name, "content_type": content_type, "size": len(content),
-        "checksum": checksum, "uploaded_by": by, "uploaded_at": tx.now,
-    }  # fmt: skip
-    tx.execute(insert(tables.attachment).values(**values))
-    tx.execute(insert(tables.attachment_content).values(key=key, content=content))
-    tx.audit("attachment.upload", f"attachment:{key}", form=f"card:{row.key}", filename=name, checksum=checksum)
-    return key
-
-
 def _tell(desk: Desk, tx: Any, row: Any, logins: list[str], words: Any) -> None:
     notices = Notices(tx.now, tx.by)
+    # The page that the bell leads to; no part of the sentence.
+    words = T(words.msgid, **{**words.params, "card": row.key})
     notices.tell(list(dict.fromkeys(logins)), "card", words, case_key=row.case_key)
     notices.post(desk, tx)
 

@@ -207,11 +207,13 @@ def _facts(desk: Desk, tx: Any, case: Any, state: ClockState, recent: Sequence[M
     calendar = desk.engine.calendar
     today = tx.now.astimezone(desk.zone).date()
     firing, trail = tables.rung_firing, tables.trail
-    chosen = select(firing.c.fired_at, firing.c.label, firing.c.recipients).where(
+    chosen = select(firing.c.fired_at, firing.c.label, firing.c.recipients, firing.c.channel).where(
         firing.c.clock_key == state.key, firing.c.level > 0, firing.c.rung != besides
     )
     fired = [dict(row) for row in tx.execute(chosen.order_by(firing.c.planned_at, firing.c.level)).mappings()]
     fired += [row for row in recent if row["clock_key"] == state.key and row["level"] > 0]
+    # A rung that was withheld, or only noted, has reminded nobody.
+    fired = [row for row in fired if row["recipients"] and row["channel"] != "log"]
     said = select(trail.c.key).where(trail.c.case_key == case.key, trail.c.action.in_(_REASONS)).limit(1)
     due_at = state.row["due_at"]
     due = calendar.local(due_at).date() if due_at is not None else today
@@ -234,12 +236,16 @@ def _facts(desk: Desk, tx: Any, case: Any, state: ClockState, recent: Sequence[M
 
 
 def change(desk: Desk, key: int, text: str, *, title: str | None = None, reason: str | None = None, revision: int | None = None, by: str, address: str | None = None) -> None:
-    """Write the text, the title or the reason anew.  Whoever does cannot approve it."""
+    """Write the text, the title or the reason anew.  Whoever does cannot approve it; saving it as it stands is not writing."""
 
     def work(tx: Any, note: Any) -> None:
         row = find(desk, tx.conn, key, by)
         _require(desk.people.groups(by, tx.conn))
-        values = {"text": _text(text, T("A bulletin needs a text."), "text"), "title": row.title if title is None else title.strip(), "reason": row.reason if reason is None else reason.strip()}
+        values = {
+            # Browsers send each end of a line as two characters.
+            "text": _text(text.replace("\r\n", "\n"), T("A bulletin needs a text."), "text"),
+            "title": row.title if title is None else " ".join(title.split()), "reason": row.reason if reason is None else reason.strip(),
+        }  # fmt: skip
         errors = {}
         if not values["title"] or len(values["title"]) > TITLE_LIMIT:
             errors["title"] = [T("Give the bulletin a title of at most %(limit)d characters.", limit=TITLE_LIMIT)]
@@ -247,6 +253,8 @@ def change(desk: Desk, key: int, text: str, *, title: str | None = None, reason:
             errors["reason"] = [T("Say why a bulletin is drafted.")]
         if errors:
             raise ValidationFailed(next(iter(errors.values()))[0], errors=errors)
+        if row.state == DRAFT and revision in (None, row.revision) and all(row._mapping[name] == value for name, value in values.items()):
+            return
         _move(tx, row, "change", DRAFT, "", revision, only=(DRAFT,), changed_by=by, **values)
 
     desk.command(work, by=by, address=address)

@@ -148,7 +148,7 @@ def issue(desk: Desk, tx: Any, finding: Finding, *, version: int, appeal_workday
     details = {"number": number, "rule": rule.id, "degree": degree.card}
     tx.add(tables.trail, **trail_row(case.key, "card", tx, opinion=f"{number} {rule.label}", details=details))
     tx.audit("card.issue", f"card:{key}", number=number, rule=rule.id, degree=degree.card, to_section=section, to_login=login, late=late)
-    _announce(desk, tx, directory, finding, number, section, login, until.isoformat())
+    _announce(desk, tx, directory, finding, key, number, section, login, until.isoformat())
     return number
 
 
@@ -214,12 +214,12 @@ def _outside(directory: Directory, section: str) -> bool:
 
 
 def _announce(
-    desk: Desk, tx: Any, directory: Directory, finding: Finding, number: str, section: str | None, login: str | None, until: str
+    desk: Desk, tx: Any, directory: Directory, finding: Finding, key: int, number: str, section: str | None, login: str | None, until: str
 ) -> None:
     rule, degree, case = finding.rule, finding.degree, finding.case
     words = T(
         "%(degree)s %(number)s: %(rule)s — %(case_no)s %(title)s. Appeal possible until %(until)s.",
-        degree=DEGREE_WORDS[degree.card], number=number, rule=rule.label, case_no=case.case_no, title=case.title, until=until,
+        degree=DEGREE_WORDS[degree.card], number=number, rule=rule.label, case_no=case.case_no, title=case.title, until=until, card=key,
     )  # fmt: skip
     notices = Notices(tx.now, None)
     logins = [login] if login else list(directory.holders(CHIEFS, section)) or list(directory.members("supervisor"))

@@ -1,7 +1,7 @@
 """How limits were kept: on-time rate, average time, overdue and returned work, by section and by month.
 
 A figure counts clocks, not cases: a case with three limits can keep two of them.  A clock that was stopped before its first overdue
-instant was kept.  Times are working days from the start of the clock to its stop, pauses included: what the applicant waited.
+instant was kept; one that was restarted counts once, by the clock that followed it.  Times are working days from the start of the clock to its stop, pauses included: what the applicant waited.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from engine.deadlines import WorkCalendar
-from engine.runtime.limits.clocks import STOPPED
+from engine.runtime.limits.clocks import STOPPED, not_restarted
 from engine.runtime.supervision.pace import quantile
 from engine.store.tables import case_file, clock, trail
 
@@ -144,11 +144,16 @@ def months_until(day: date, count: int = MONTHS) -> list[date]:
     return found[::-1]
 
 
-def figures(conn: Connection, visible: Any, period: Period, calendar: WorkCalendar, now: datetime, *narrowed: ColumnElement[bool]) -> Figures:
-    """The figures of the cases that ``visible`` and ``narrowed`` (SQL on ``case_file``) let through; three statements."""
+def figures(
+    conn: Connection, visible: Any, period: Period, calendar: WorkCalendar, now: datetime, *narrowed: ColumnElement[bool], trend: int = MONTHS
+) -> Figures:
+    """The figures of the cases that ``visible`` and ``narrowed`` (SQL on ``case_file``) let through; three statements.
+
+    ``trend`` is the number of months that end with the period; all their finished limits are read.
+    """
     found = Figures(period)
     # A month that has not begun has nothing to show.
-    months = months_until(min(period.last, calendar.local(now).date()))
+    months = months_until(min(period.last, calendar.local(now).date()), trend)
     found.months = {month: Score() for month in months}
     since, until = period.instants(calendar)
     first = calendar.instant(min(months[0], period.since), time.min)
@@ -183,7 +188,8 @@ def _place(code: str, score: Score) -> tuple[Any, ...]:
 def _finished(conn: Connection, tests: Sequence[Any], since: datetime, until: datetime) -> Iterable[Row]:
     columns = (case_file.c.section_code, clock.c.started_at, clock.c.stopped_at, clock.c.overdue_at)
     chosen = select(*columns).join(case_file, case_file.c.key == clock.c.case_key)
-    return conn.execute(chosen.where(*tests, clock.c.state == STOPPED, clock.c.stopped_at >= since, clock.c.stopped_at < until))
+    finished = (clock.c.state == STOPPED, clock.c.stopped_at >= since, clock.c.stopped_at < until)
+    return conn.execute(chosen.where(*tests, *finished, not_restarted()))
 
 
 def _overdue(conn: Connection, tests: Sequence[Any], now: datetime) -> Iterable[Row]:

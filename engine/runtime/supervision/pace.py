@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, select
 
+from engine.runtime.limits.clocks import not_restarted
 from engine.store.tables import case_file, clock, instance, user_task
 
 LOOK_BACK = timedelta(days=365)
@@ -147,7 +148,7 @@ def _rests(conn: Connection, visible: Any, now: datetime, rules: Iterable[str]) 
         .join(user_task, task.root_key == clock.c.case_key)
         .where(
             visible, clock.c.state == "STOPPED", clock.c.stopped_at >= now - LOOK_BACK, clock.c.rule_id.in_(sorted(rules)),
-            instance.c.state != "TERMINATED", task.created_at <= clock.c.stopped_at, governs,
+            instance.c.state != "TERMINATED", task.created_at <= clock.c.stopped_at, governs, not_restarted(),
         )
         .group_by(clock.c.key, clock.c.rule_id, task.element_id, clock.c.stopped_at)
         .limit(SAMPLE)

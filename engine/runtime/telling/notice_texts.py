@@ -55,7 +55,7 @@ _EXTRACTED = (
     T("News about the case %(case_no)s"), T("There is news for you in Banjie."),
 )  # fmt: skip
 
-ABOUT = {"order": "/orders/{key}", "bulletin": "/bulletins/{key}", "deduction": "/assessment/{key}"}
+ABOUT = {"order": "/orders/{key}", "bulletin": "/bulletins/{key}", "deduction": "/assessment/{key}", "card": "/cards/{key}"}
 """Parameter of a notification that holds the key of what it is about → its page."""
 LINKS = {"task": "/task/{key}", "case": "/case/{key}", "list": "/notices", "choices": "/notices/preferences"}
 """Pages of the web application that a message leads to."""

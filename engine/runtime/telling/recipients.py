@@ -104,9 +104,9 @@ class Recipients:
         if role == "handler":
             return self._handlers()
         if role == "section_chief":
-            return [login for section in self._sections() for login in self.directory.holders(CHIEFS, section)]
+            return [login for section in self.sections() for login in self.directory.holders(CHIEFS, section)]
         if role == "vice_director":
-            over = [login for section in self._sections() for login in self.directory.members(f"vice_director@{section}")]
+            over = [login for section in self.sections() for login in self.directory.members(f"vice_director@{section}")]
             return over or self.directory.members("vice_director")
         if role == "applicant":
             return [self.case.starter] if self.case is not None and self.directory.own_groups(self.case.starter) else []
@@ -124,17 +124,18 @@ class Recipients:
             found.update(dict.fromkeys(login for login in candidates if not excluded_by(self.directory, login, task.excluded)))
         return list(found)
 
-    def _sections(self) -> list[str]:
-        """The sections of who holds the tasks, else the owner section."""
-        handling = {self.directory.section_of(task.assignee): None for task in self.tasks if task.assignee}
+    def sections(self) -> list[str]:
+        """The sections of who holds the tasks; else the one to whose people alone they are offered, else the owner section."""
+        handling = dict.fromkeys(self.directory.section_of(task.assignee) for task in self.tasks if task.assignee)
+        found = [section for section in handling if section]
+        if found:
+            return found
+        offered = [section for section in dict.fromkeys(self.directory.section_of(login) for login in self._handlers()) if section]
         owner = self.case.section_code if self.case is not None else None
-        found = [section for section in handling if section] or ([owner] if owner else [])
-        if not found:
-            found = list(dict.fromkeys(self.directory.section_of(login) for login in self._handlers() if self.directory.section_of(login)))
-        return [section for section in found if section]
+        return offered if len(offered) == 1 or not owner else [owner]
 
     def _missing(self, role: str) -> Missing:
         if role == "handler":
             left = next((task.assignee for task in self.tasks if task.assignee and not self.directory.own_groups(task.assignee)), "")
             return Missing(role, left=left, fault=bool(self.tasks))
-        return Missing(role, next(iter(self._sections()), "") if role == "section_chief" else "", fault=role != "applicant")
+        return Missing(role, next(iter(self.sections()), "") if role == "section_chief" else "", fault=role != "applicant")

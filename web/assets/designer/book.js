@@ -36,7 +36,7 @@ export class Book {
     return value;
   }
 
-  /** Forms: `{id, label, fields: [{key, label, type}]}`. */
+  /** Forms: `{id, label, fields: [{key, label, type}], every: [{path, label, type, depth}]}`. */
   get forms() {
     const own = this.named('.form').map((name) => this.read(name, formOf)).filter(Boolean);
     return merged(own, this.options.forms);
@@ -51,6 +51,12 @@ export class Book {
   get processes() {
     const own = this.named('.bpmn').flatMap((name) => this.read(name, processesOf) ?? []);
     return merged(own, this.options.processes);
+  }
+
+  /** Documents of the draft's own sheet first: what is being added there is not published yet. */
+  get documents() {
+    const own = Object.keys(this.files).filter((name) => name.endsWith('procedure.yaml')).flatMap((name) => this.read(name, documentsOf) ?? []);
+    return merged(own, this.options.documents);
   }
 
   /** Names of the steps of the draft that show this form. */
@@ -76,7 +82,7 @@ function merged(own, published = []) {
 
 function formOf(text) {
   const schema = JSON.parse(text);
-  return { id: schema.id, label: schema.name || schema.id, fields: fieldsOf(schema.components ?? []) };
+  return { id: schema.id, label: schema.name || schema.id, fields: fieldsOf(schema.components ?? []), every: everyField(schema.components ?? []) };
 }
 
 /** The answers of a form; the inside of a dynamic list belongs to the list. */
@@ -90,6 +96,29 @@ function fieldsOf(components) {
       return fieldsOf(each.components);
     }
     return each.key ? [{ key: each.key, label: each.label ?? each.key, type: each.type }] : [];
+  });
+}
+
+/** Types of fields that hold an answer of their own; a dynamic list holds rows. */
+const HOLDS = new Set(['textfield', 'textarea', 'number', 'checkbox', 'checklist', 'radio', 'select', 'taglist', 'datetime', 'filepicker', 'expression', 'dynamiclist']);
+
+/** All answers under their full path, the columns of a list after it (`items.price`): `[{path, label, type, depth}]`. */
+function everyField(components, prefix = '', depth = 0) {
+  return components.flatMap((each) => {
+    const name = each.type === 'group' || each.type === 'dynamiclist' ? each.path : each.key;
+    const path = name ? `${prefix}${name}` : '';
+    const own = path && HOLDS.has(each.type) ? [{ path, label: each.label || path, type: each.type, depth }] : [];
+    const inner = each.components ? everyField(each.components, path ? `${path}.` : prefix, depth + (each.type === 'dynamiclist' ? 1 : 0)) : [];
+    return [...own, ...inner];
+  });
+}
+
+/** The documents of a sheet: entries of its list `documents`, written in one line or in several. */
+function documentsOf(text) {
+  const block = /^documents:[^\n]*\n((?:[ \t-][^\n]*(?:\n|$)|\n)*)/m.exec(text)?.[1] ?? '';
+  return block.split(/^\s*-\s/m).slice(1).flatMap((entry) => {
+    const said = (name) => new RegExp(`(?:^|[{,\\n])\\s*${name}:\\s*["']?([^"',}\\n]+)`).exec(entry)?.[1].trim();
+    return said('id') ? [{ id: said('id'), label: said('name') ?? said('id') }] : [];
   });
 }
 

@@ -4,12 +4,15 @@
  * An editor for a kind of file registers itself with `registerEditor(kind, mountEditor)`, kind being `form`, `dmn`, `yaml` or
  * `md`. It is called as
  *
- *   mountEditor(place, {name, text, onChange(text), book, language, editable}) → {text(): Promise<string>, destroy()}
+ *   mountEditor(place, {name, text, onChange(text), book, language, editable, wanted?}) → {text(): Promise<string>, destroy(),
+ *     showFindings?(problems), select?(id), focus?(id)}
  *
+ * `wanted` and `focus` name what is to be in front when the file is opened (a decision of it); `select` shows the place of a finding.
  * `place` is an empty `[data-file-editor]`; `onChange` is called with the new text, or with nothing when fetching it is costly
  * (then `text()` is asked before saving). Until a kind has an editor its files are shown as text, with a download.
  */
 import { button, download, node } from './dom.js';
+import { titleOf } from './references.js';
 import { words } from './words.js';
 
 const editors = new Map();
@@ -22,6 +25,8 @@ const SECTIONS = {
   decisions: (name) => name.endsWith('.dmn'),
   scenarios: (name) => name.startsWith('scenarios/'),
 };
+/** Tab → what is made there. */
+const MADE = { forms: 'form', decisions: 'decision' };
 const isElsewhere = (name) => name.endsWith('.bpmn') || Object.values(SECTIONS).some((belongs) => belongs(name));
 
 const kindOf = (name) => name.split('.').pop().toLowerCase();
@@ -31,6 +36,10 @@ export class Files {
   constructor(page) {
     this.page = page;
     this.open = new Map();
+    this.mounting = new Map();
+    this.problems = [];
+    /** Set by the page: makes, renames and removes forms and decisions. */
+    this.managing = null;
   }
 
   names(section) {
@@ -48,6 +57,9 @@ export class Files {
       }
       const known = new Map([...place.querySelectorAll('[data-file]')].map((each) => [each.dataset.file, each]));
       place.replaceChildren(...(names.length ? names.map((name) => known.get(name) ?? this.row(name)) : [node('p', { class: 'soft designer__empty', text: words('There is none in this draft yet.') })]));
+      if (MADE[section] && this.page.editable && this.managing) {
+        place.prepend(node('div', { class: 'designer__file-tools' }, button(words(section === 'forms' ? 'New form' : 'New decision'), () => this.managing.create(MADE[section]), 'btn-primary')));
+      }
       if (section === 'scenarios' && this.page.tryIt) {
         place.append(node('p', { class: 'designer__empty' }, node('a', { class: 'btn btn-sm', href: this.page.tryIt, text: words('Try it and keep a scenario') })));
       }
@@ -61,10 +73,26 @@ export class Files {
       'details',
       { class: 'designer__file-row', 'data-file': name },
       node('summary', {}, node('strong', { text: label }), label === name ? null : node('span', { class: 'soft', text: ` ${name}` })),
-      node('div', { class: 'designer__file-actions' }, button(words('Download'), () => download(name.split('/').pop(), this.page.book.files[name], 'text/plain'))),
+      node(
+        'div',
+        { class: 'designer__file-actions' },
+        node('span', { 'data-back': '' }),
+        button(words('Close'), () => {
+          details.open = false;
+        }),
+        button(words('Download'), () => this.download(name)),
+        ...(this.page.editable && this.managing && /\.(form|dmn)$/i.test(name)
+          ? [button(words('Rename …'), () => this.managing.rename(name, this.open.get(name)?.shown?.())), button(words('Remove …'), () => this.managing.remove(name))]
+          : []),
+      ),
       editor,
     );
-    details.addEventListener('toggle', () => details.open && this.mount(name, editor));
+    details.addEventListener('toggle', () => {
+      if (details.open) {
+        this.alone(details);
+        this.mount(name, editor).then((opened) => opened?.focus?.());
+      }
+    });
     return details;
   }
 
@@ -73,23 +101,68 @@ export class Files {
     try {
       const content = /\.(form|json)$/.test(name) ? JSON.parse(this.page.book.files[name]) : {};
       const users = content.id ? this.page.book.usersOf(content.id) : [];
-      return content.name || content.title || users.join('、') || name;
+      return (name.endsWith('.dmn') ? titleOf(this.page.book.files[name]) : '') || content.name || content.title || users.join('、') || name;
     } catch {
       // Not readable as JSON: then its name is all there is to say.
       return name;
     }
   }
 
-  async mount(name, place) {
-    if (this.open.has(name)) {
+  async download(name) {
+    await this.collect();
+    download(name.split('/').pop(), this.page.book.files[name], 'text/plain');
+  }
+
+  /** One file of a tab is open at a time: each editor takes the height of the window. */
+  alone(details) {
+    for (const other of details.parentElement.querySelectorAll('details[data-file][open]')) {
+      other.open = other === details;
+    }
+  }
+
+  /** Opens the file in its tab; `wanted` is what of it comes to the front, `back` `[label, function]` the way back. */
+  async openFile(name, { wanted, place, back } = {}) {
+    const details = [...document.querySelectorAll('[data-file]')].find((each) => each.dataset.file === name);
+    if (!details) {
       return;
     }
+    const panel = details.closest('[role="tabpanel"]');
+    document.querySelector(`[aria-controls="${panel.id}"]`).click();
+    details.querySelector('[data-back]').replaceChildren(...(back ? [button(back[0], back[1], 'btn-primary')] : []));
+    details.open = true;
+    this.alone(details);
+    const editor = await this.mount(name, details.querySelector('[data-file-editor]'), wanted);
+    await editor?.focus?.(wanted);
+    if (place) {
+      await editor?.select?.(place);
+    }
+    details.scrollIntoView({ block: 'start' });
+  }
+
+  /** The open editor of the file, once. */
+  mount(name, place, wanted) {
+    if (!this.mounting.has(name)) {
+      const begun = this.begin(name, place, wanted).catch((error) => {
+        console.error(error);
+        this.mounting.delete(name);
+        place.replaceChildren(
+          node('p', { class: 'designer__unreadable', role: 'alert', text: words('The editor of this file could not be loaded. The file itself is unchanged.') }),
+          button(words('Try again'), () => this.mount(name, place, wanted)),
+        );
+      });
+      this.mounting.set(name, begun);
+    }
+    return this.mounting.get(name);
+  }
+
+  async begin(name, place, wanted) {
     const text = this.page.book.files[name];
     const mountEditor = editors.get(kindOf(name));
-    if (!mountEditor || !this.page.editable) {
+    if (!mountEditor || (!this.page.editable && kindOf(name) !== 'form')) {
       place.replaceChildren(node('pre', { class: 'designer__text', tabindex: '0', text }));
-      return;
+      return null;
     }
+    place.replaceChildren(node('p', { class: 'soft', text: words('Opening {file} …', { file: name }) }));
     const { book, language, editable } = this.page;
     const onChange = (next) => {
       if (next !== undefined) {
@@ -97,7 +170,53 @@ export class Files {
       }
       this.page.onChange(name);
     };
-    this.open.set(name, await mountEditor(place, { name, text, onChange, book, language, editable }));
+    const editor = await mountEditor(place, { name, text, onChange, book, language, editable, wanted });
+    if (book.files[name] === undefined) {
+      // It was removed while its editor was being fetched.
+      editor.destroy();
+      return null;
+    }
+    this.open.set(name, editor);
+    editor.showFindings?.(this.problems.filter((each) => each.file === name));
+    return editor;
+  }
+
+  showFindings(problems) {
+    this.problems = problems;
+    for (const [name, editor] of this.open) {
+      editor.showFindings?.(problems.filter((each) => each.file === name));
+    }
+  }
+
+  // -- files that come and go ------------------------------------------------------------------------------------------------
+
+  #close(name) {
+    this.open.get(name)?.destroy();
+    this.open.delete(name);
+    this.mounting.delete(name);
+    [...document.querySelectorAll('[data-file]')].find((each) => each.dataset.file === name)?.remove();
+  }
+
+  /** A new file stands in the book: it is listed and opened. */
+  added(name) {
+    this.page.onChange(name);
+    this.draw();
+    return this.openFile(name);
+  }
+
+  removed(name) {
+    this.#close(name);
+    delete this.page.book.files[name];
+    this.page.onChange(name);
+    this.draw();
+  }
+
+  /** `before` is now `after` (the same name, or another) and has this text. */
+  replaced(before, after, text) {
+    this.#close(before);
+    delete this.page.book.files[before];
+    this.page.book.files[after] = text;
+    return this.added(after);
   }
 
   /** Texts of the open editors into the book. */
@@ -113,6 +232,7 @@ export class Files {
       editor.destroy();
     }
     this.open.clear();
+    this.mounting.clear();
     document.querySelectorAll('[data-file]').forEach((each) => each.remove());
     this.draw();
   }

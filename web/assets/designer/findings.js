@@ -128,7 +128,7 @@ export class Findings {
 
   async show(problem) {
     if (problem.file !== this.currentFile()) {
-      await this.showFile(problem.file);
+      await this.showFile(problem.file, problem.elementId);
     }
     this.select(problem.elementId);
   }

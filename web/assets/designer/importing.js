@@ -57,6 +57,9 @@ export function foreignNamespaces(document) {
   return [...seen].map(([uri, tool]) => ({ uri, tool }));
 }
 
+const MODEL = 'http://www.omg.org/spec/BPMN/20100524/MODEL';
+const DIAGRAM = 'http://www.omg.org/spec/BPMN/20100524/DI';
+
 export class NotReadable extends Error {}
 
 /**
@@ -64,6 +67,9 @@ export class NotReadable extends Error {}
  * `NotReadable`, whose message says why.
  */
 export async function examineFile(text) {
+  if (text === null) {
+    throw new NotReadable(words('It is not written in the encoding that it declares.'));
+  }
   if (text.length > FILE_LIMIT) {
     throw new NotReadable(words('The file is larger than {limit} MB. Split the process with call activities.', { limit: FILE_LIMIT / MEGABYTE }));
   }
@@ -79,27 +85,44 @@ export async function examineFile(text) {
     const [, line] = /line (\d+)/.exec(broken.textContent) ?? [];
     throw new NotReadable(line ? words('The file is broken near line {line}: it is no well-formed XML.', { line }) : words('The file is broken: it is no well-formed XML.'));
   }
-  if (document.documentElement.localName !== 'definitions' || document.documentElement.namespaceURI !== 'http://www.omg.org/spec/BPMN/20100524/MODEL') {
+  if (document.documentElement.localName !== 'definitions' || document.documentElement.namespaceURI !== MODEL) {
     throw new NotReadable(words('This is no BPMN 2.0 file: its outermost element is “{name}”.', { name: document.documentElement.nodeName }));
+  }
+  if (!['process', 'collaboration', 'choreography'].some((name) => document.getElementsByTagNameNS(MODEL, name).length)) {
+    throw new NotReadable(words('The file holds no process.'));
   }
   const notes = foreignNamespaces(document).map(({ tool }) => words('Settings of {tool} are kept in the file but not carried out here.', { tool }));
   let xml = text;
-  if (!document.getElementsByTagNameNS('http://www.omg.org/spec/BPMN/20100524/DI', 'BPMNShape').length) {
-    xml = await laidOutXml(text);
+  if (!document.getElementsByTagNameNS(DIAGRAM, 'BPMNShape').length) {
+    xml = await laidOutXml(text, document);
+    notes.unshift(...notLaidOut(xml));
     notes.unshift(words('The file had no diagram; it was laid out automatically. Move the elements as you like.'));
   }
   return { xml, notes };
 }
 
-async function laidOutXml(text) {
+/** The file as it is, with the drawing that was made for it put in: nothing else of the file passes through the layout. */
+async function laidOutXml(text, document) {
   // Only few files need it; the code is fetched when one does.
   const { layoutProcess } = await import('bpmn-auto-layout');
   try {
-    return await layoutProcess(text);
+    const laidOut = new DOMParser().parseFromString(await layoutProcess(text), 'application/xml');
+    document.querySelectorAll('BPMNDiagram').forEach((each) => each.remove());
+    document.documentElement.append(...[...laidOut.getElementsByTagNameNS(DIAGRAM, 'BPMNDiagram')].map((each) => document.importNode(each, true)));
+    return new XMLSerializer().serializeToString(document);
   } catch (error) {
-    console.warn('layout', error);
+    console.info('layout', error);
     throw new NotReadable(words('The file has no diagram, and none could be made for it.'));
   }
+}
+
+/** The layout draws one process. Of a file with several the others are kept, and named. */
+function notLaidOut(xml) {
+  const document = new DOMParser().parseFromString(xml, 'application/xml');
+  const placed = new Set([...document.getElementsByTagNameNS(DIAGRAM, 'BPMNShape')].map((each) => each.getAttribute('bpmnElement')));
+  return [...document.getElementsByTagNameNS(MODEL, 'process')]
+    .filter((process) => [...process.children].some((each) => each.id && each.localName !== 'sequenceFlow') && ![...process.children].some((each) => placed.has(each.id)))
+    .map((process) => words('The process “{name}” is in the file but not on the drawing: one drawing was made, for one process.', { name: process.getAttribute('name') || process.id }));
 }
 
 const SHOWN = 30;
@@ -110,15 +133,28 @@ export function warningsInWords(warnings = []) {
     const message = each.message ?? String(each);
     const [, reference] = /unresolved reference <([^>]*)>/.exec(message) ?? [];
     if (reference) {
-      return words('Something refers to “{id}”, which the file does not have.', { id: reference });
+      return words('Something refers to “{id}”, which the file does not have; the reference goes when you save.', { id: reference });
     }
     const [, id] = /duplicate ID <([^>]*)>/.exec(message) ?? [];
     if (id) {
       return words('The id “{id}” is used twice.', { id });
     }
-    const [, unknown] = /(?:unparsable content|unrecognized element|unknown attribute) <([^>]*)>/.exec(message) ?? [];
-    return unknown ? words('“{name}” was not understood.', { name: unknown }) : words('Something was not understood: {message}', { message: message.split('\n')[0] });
+    const [, unknown] = /(?:unparsable content|unrecognized element|unknown attribute|unrecognized flowElement) <([^>]*)>/.exec(message) ?? [];
+    if (unknown) {
+      return words('“{name}” was not understood.', { name: unknown });
+    }
+    const [, undrawn] = /(?:#\w+ not (?:yet )?(?:drawn|specified)|no bpmnElement referenced in <[^>]*id="([^"]*)")/.exec(message) ?? [];
+    const [, by] = /referenced by <[^>]*id="([^"]*)"/.exec(message) ?? [];
+    return undrawn || by
+      ? words('“{id}” cannot be drawn: what it belongs to is not on the drawing.', { id: undrawn ?? by })
+      : words('Something was not understood: {message}', { message: message.split('\n')[0] });
   });
   const unique = [...new Set(sentences)];
   return unique.length > SHOWN ? [...unique.slice(0, SHOWN), words('… and {count} more', { count: unique.length - SHOWN })] : unique;
+}
+
+/** Why the drawing tool could not show a file that is well-formed. */
+export function reasonInWords(error) {
+  const [, name] = /unparsable content <([^>]*)>/.exec(error.message) ?? [];
+  return name ? words('“{name}” was not understood.', { name }) : words('it cannot be drawn.');
 }

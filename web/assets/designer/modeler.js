@@ -10,6 +10,7 @@ import zeebe from 'zeebe-bpmn-moddle/resources/zeebe.json';
 
 import { translateModule } from '../lib/words.js';
 import { clipboardModule } from './clipboard.js';
+import { interchangeModule } from './interchange.js';
 import { panelModule } from './panel/provider.js';
 import { scopeModule } from './scope.js';
 
@@ -50,6 +51,7 @@ export function createModeler({ canvas, panel, book }) {
       minimap,
       grid,
       clipboardModule,
+      interchangeModule,
       scopeModule,
       panelModule,
     ],

@@ -1,20 +1,23 @@
 /** Puts the parts of the editor together and connects the buttons. */
-import { pageData, postJson } from '../lib/http.js';
+import { pageData } from '../lib/http.js';
 import { toast } from '../lib/toasts.js';
 import { Book } from './book.js';
 import { showComparison } from './compare.js';
-import { dialog, dropNote, node, note } from './dom.js';
+import { dropNote, node, note } from './dom.js';
 import { exporters } from './exporting.js';
 import { Files } from './files.js';
 import { Findings } from './findings.js';
-import { examineFile, NotReadable, warningsInWords } from './importing.js';
+import { examineFile, NotReadable, reasonInWords, warningsInWords } from './importing.js';
+import { textOf } from './interchange.js';
 import { showKeys, watchKeys } from './keys.js';
 import { watchLayout } from './layout.js';
 import { createModeler, emptyDiagram, MANY_ELEMENTS } from './modeler.js';
+import { Places } from './places.js';
 import { watchPresence } from './presence.js';
+import { conflict, offerRecovery } from './rescue.js';
 import { Saving } from './saving.js';
 import { offerSnippets } from './snippets.js';
-import { clockTime, words } from './words.js';
+import { words } from './words.js';
 
 /** Below this zoom the names of the steps cannot be read. */
 const READABLE = 0.6;
@@ -42,7 +45,7 @@ class Page {
       collect: () => this.collect(),
       show: (text, kind) => this.showState(text, kind),
       onSaved: (answer) => this.saved(answer),
-      onConflict: (answer) => this.conflict(answer),
+      onConflict: (answer) => conflict(this, answer),
     });
     this.files = new Files({ book: this.book, language: data.language, editable: this.editable, tryIt: data.urls.tryIt, onChange: (name) => this.fileChanged(name) });
     this.findings = new Findings({
@@ -52,9 +55,13 @@ class Page {
       url: data.urls.lint,
       collect: () => this.collect(),
       currentFile: () => this.file,
-      onChange: () => this.showSteps(),
-      showFile: (name) => this.showFile(name),
+      onChange: () => {
+        this.showSteps();
+        this.files.showFindings(this.findings.problems);
+      },
+      showFile: (name, place) => this.showFile(name, place),
     });
+    this.places = new Places(this);
   }
 
   async open() {
@@ -74,6 +81,7 @@ class Page {
       compare: () => this.compareWithSaved(),
       minimap: () => this.modeler.get('minimap').toggle(),
       keys: () => showKeys(),
+      simulate: () => this.places.simulation(),
       ...Object.fromEntries(Object.keys(exporters).map((name) => [name, () => exporters[name](this.modeler, this.file)])),
       ...Object.fromEntries(['left', 'center', 'right', 'top', 'middle', 'bottom'].map((side) => [`align-${side}`, () => this.arrange('alignElements', side)])),
       'distribute-horizontal': () => this.arrange('distributeElements', 'horizontal'),
@@ -88,7 +96,7 @@ class Page {
     }
     this.files.draw();
     offerSnippets(this.place.querySelector('[data-snippets]'), this.modeler);
-    this.offerRecovery();
+    offerRecovery(this);
     if (!this.editable) {
       note('closed', words('This draft is closed: it can be looked at, but not changed.'), { closable: false });
       this.place.classList.add('designer--closed');
@@ -138,7 +146,14 @@ class Page {
       }
     });
     // A drawing behind another tab has no size; when it is shown again it takes the new one.
-    document.getElementById('tab-flow').addEventListener('click', () => requestAnimationFrame(() => this.modeler.get('canvas').resized()));
+    document.getElementById('tab-flow').addEventListener('click', () =>
+      requestAnimationFrame(() => {
+        this.modeler.get('canvas').resized();
+        if (!this.placed) {
+          this.showBeginning();
+        }
+      }),
+    );
   }
 
   failed(error) {
@@ -192,9 +207,9 @@ class Page {
     await this.files.collect();
   }
 
-  async showFile(name) {
+  async showFile(name, place) {
     if (!name.endsWith('.bpmn')) {
-      this.showOther(name);
+      await this.files.openFile(name, { place });
       return;
     }
     if (this.file === name) {
@@ -218,17 +233,6 @@ class Page {
     this.findings.mark();
   }
 
-  /** A file that is not a drawing: its tab, opened. */
-  showOther(name) {
-    const row = [...document.querySelectorAll('[data-file]')].find((each) => each.dataset.file === name);
-    const panel = row?.closest('[role="tabpanel"]');
-    if (row) {
-      document.querySelector(`[aria-controls="${panel.id}"]`).click();
-      row.open = true;
-      row.scrollIntoView({ block: 'nearest' });
-    }
-  }
-
   /** Nothing of this counts as a change. */
   async show(xml) {
     this.importing = true;
@@ -249,6 +253,11 @@ class Page {
   /** The whole when it can be read, otherwise where the process begins. */
   showBeginning() {
     const canvas = this.modeler.get('canvas');
+    // Behind another tab the drawing has no size to be fitted into; it is when it is shown.
+    this.placed = canvas.getContainer().clientWidth > 0;
+    if (!this.placed) {
+      return;
+    }
     const whole = canvas.zoom('fit-viewport', 'auto');
     if (whole > 1) {
       canvas.zoom(1, 'auto');
@@ -308,7 +317,7 @@ class Page {
     this.place.setAttribute('aria-busy', 'true');
     this.showState(words('Opening {file} …', { file: file.name }), 'open');
     try {
-      const text = await file.text();
+      const text = await textOf(file);
       // A large drawing keeps the page busy for some seconds: let it say so first.
       await new Promise((resolve) => setTimeout(resolve, 30));
       const read = await this.show(text);
@@ -320,10 +329,10 @@ class Page {
       });
     } catch (error) {
       if (!(error instanceof NotReadable)) {
-        console.error(error);
+        console.info('import', error);
         await this.show(before);
       }
-      note('imported', words('{file} was not imported: {reason} The drawing is unchanged.', { file: file.name, reason: error instanceof NotReadable ? error.message : words('it cannot be drawn.') }), { kind: 'error' });
+      note('imported', words('{file} was not imported: {reason} The drawing is unchanged.', { file: file.name, reason: error instanceof NotReadable ? error.message : reasonInWords(error) }), { kind: 'error' });
     } finally {
       this.place.removeAttribute('aria-busy');
       this.showState(words(this.saving.dirty ? 'Not saved yet' : 'Everything is saved'), 'open');
@@ -411,44 +420,6 @@ class Page {
     await showComparison(this.modeler, this.saving.saved, this.book.files, [words('what is saved'), words('what is drawn here')]);
   }
 
-  /** Somebody saved between: show who, offer the comparison, and let this person choose. */
-  conflict(answer) {
-    const who = answer.by || words('somebody else');
-    const when = answer.at ? clockTime(new Date(answer.at)) : '';
-    const theirs = answer.files;
-    const mine = () => {
-      this.saving.rebase(answer.revision, theirs);
-      return this.save();
-    };
-    const take = async () => {
-      this.saving.rebase(answer.revision, theirs);
-      await this.replaceAll(theirs);
-      this.saving.discard(Object.keys(theirs));
-      this.showState(words('The version of {name} is open', { name: who }), 'good');
-    };
-    note('conflict', words('{name} saved this draft at {time}. Nothing of yours is lost: compare, then choose.', { name: who, time: when }), {
-      kind: 'error',
-      closable: false,
-      actions: [
-        [words('Compare'), async () => {
-          await this.collect();
-          const answered = await showComparison(this.modeler, theirs, this.book.files, [words('the version of {name}', { name: who }), words('mine')], [
-            ['', words('Decide later')],
-            ['theirs', words('Take theirs')],
-            ['mine', words('Keep mine'), 'btn-primary'],
-          ]);
-          if (answered) {
-            dropNote('conflict');
-            await (answered === 'mine' ? mine() : take());
-          }
-          return 'stay';
-        }, 'btn-primary'],
-        [words('Keep mine'), mine],
-        [words('Take theirs'), take],
-      ],
-    });
-  }
-
   async replaceAll(files) {
     this.edited = false;
     this.saving.touched = false;
@@ -461,45 +432,5 @@ class Page {
       await this.showFile(name);
     }
     await this.findings.check();
-  }
-
-  offerRecovery() {
-    const found = this.saving.recoverable(this.data.autosaves);
-    const names = Object.keys(found);
-    if (!names.length || !this.editable) {
-      return;
-    }
-    const at = names.map((name) => found[name].at).sort().at(-1);
-    const recovered = () => ({ ...this.book.files, ...Object.fromEntries(names.map((name) => [name, found[name].content])) });
-    const restore = async () => {
-      await this.replaceAll(recovered());
-      this.saving.changed();
-      this.saving.touched = false;
-    };
-    const forget = async () => {
-      this.saving.discard(names);
-      await postJson(this.data.urls.autosave, {}, { method: 'DELETE' });
-    };
-    note('recovery', words('There is work of {time} that was kept automatically but never saved.', { time: clockTime(new Date(at)) }), {
-      closable: false,
-      actions: [
-        [words('Restore the work of {time}', { time: clockTime(new Date(at)) }), restore, 'btn-primary'],
-        [words('Compare'), async () => {
-          const answered = await showComparison(this.modeler, this.book.files, recovered(), [words('what is saved'), words('what was kept')], [
-            ['', words('Decide later')],
-            ['restore', words('Restore'), 'btn-primary'],
-          ]);
-          if (answered) {
-            dropNote('recovery');
-            await restore();
-          }
-          return 'stay';
-        }],
-        [words('Discard'), async () => {
-          const sure = await dialog(words('Discard this work?'), [node('p', { text: words('It cannot be brought back.') })], [['', words('Cancel')], ['yes', words('Discard'), 'btn-danger']]);
-          return sure ? forget() : 'stay';
-        }],
-      ],
-    });
   }
 }

@@ -148,7 +148,8 @@ export class Saving {
       this.page.show(words('Not saved on the server; kept in this browser'), 'bad');
       return (await signInAgain()) ? this.#save({}) : false;
     }
-    if (error.status === 409) {
+    // A 409 without files is a draft that was closed meanwhile; the message says so.
+    if (error.status === 409 && error.body.files) {
       this.page.show(words('Somebody else has saved meanwhile'), 'bad');
       this.page.onConflict(error.body);
       return false;

@@ -3,36 +3,39 @@
  * its strategy; what no strategy explains is shown as the expression it is.
  */
 import { words } from '../words.js';
+import TERMS from './assignment_terms.json';
 import { choiceEntry, feelEntry, flagEntry, textEntry } from './entries.js';
 import { carrier, Changes, extension, propertiesOf } from './properties.js';
 
 const PART = { assignee: undefined, candidateGroups: undefined, candidateUsers: undefined };
 const NAME = '[A-Za-z_\\u4e00-\\u9fff][\\w\\u4e00-\\u9fff.]*';
 const CODE = '[\\w-]+';
+const ASKED = { role: CODE, section: CODE, person: CODE, step: '[^"]+', field: NAME };
+/** Texts of any kind: several groups are plain text with a comma, the last three take what no other explains. */
+const FREE = { groups: '[^=].*,.*' };
+
+const filled = (text, answers) => text.replace(/\$(\w+)/g, (_, name) => answers[name] ?? '');
+
+/** What recognises a text written by the pattern: spaces around + and the brackets of a list do not matter. */
+function recognised({ id, write }) {
+  const plain = write.replace(/^=\[(.*)\]$/, '=$1');
+  const pattern = plain
+    .replace(/[.*+?^{}()|[\]\\]/g, '\\$&')
+    .replace(/ \\\+ /g, ' ?\\+ ?')
+    .replace(/\$(\w+)/g, (_, name) => `(?<${name}>${ASKED[name] ?? FREE[id] ?? '[\\s\\S]+'})`);
+  const list = plain.includes('"');
+  return new RegExp(pattern.startsWith('=') ? `^=\\s*${list ? '\\[?' : ''}${pattern.slice(1)}${list ? '\\]?' : ''}$` : `^${pattern}$`);
+}
 
 /**
- * One way to name the people: how it is written, how it is recognised, and what it asks for.
+ * One way to name the people: how it is written, how it is recognised, and what it asks for (`assignment_terms.json`).
  * `asks`: `[key, list of the book or 'fields'/'steps', label]`.
  */
-export const STRATEGIES = [
-  { id: 'role', label: 'Everybody of a role', asks: [['role', 'roles', 'Role']], write: ({ role }) => ({ candidateGroups: role }), read: { in: 'candidateGroups', as: new RegExp(`^(?<role>${CODE})$`) } },
-  { id: 'role_in', label: 'A role in one section', asks: [['role', 'roles', 'Role'], ['section', 'sections', 'Section']], write: ({ role, section }) => ({ candidateGroups: `${role}@${section}` }), read: { in: 'candidateGroups', as: new RegExp(`^(?<role>${CODE})@(?<section>${CODE})$`) } },
-  { id: 'section', label: 'Everybody of a section', asks: [['section', 'sections', 'Section']], write: ({ section }) => ({ candidateGroups: `section:${section}` }), read: { in: 'candidateGroups', as: new RegExp(`^section:(?<section>${CODE})$`) } },
-  { id: 'role_of_starter', label: 'A role in the section of who registered the case', asks: [['role', 'roles', 'Role']], write: ({ role }) => ({ candidateGroups: `=["${role}@" + section of(starter)]` }), read: { in: 'candidateGroups', as: new RegExp(`^=\\[?"(?<role>${CODE})@" ?\\+ ?section of\\(starter\\)\\]?$`) } },
-  { id: 'role_of_handler', label: 'A role in the section of who handled an earlier step', asks: [['role', 'roles', 'Role'], ['step', 'steps', 'Earlier step']], write: ({ role, step }) => ({ candidateGroups: `=["${role}@" + section of(handler("${step}"))]` }), read: { in: 'candidateGroups', as: new RegExp(`^=\\["(?<role>${CODE})@" ?\\+ ?section of\\(handler\\("(?<step>[^"]+)"\\)\\)\\]$`) } },
-  { id: 'starter', label: 'Who registered the case', asks: [], write: () => ({ assignee: '=starter' }), read: { in: 'assignee', as: /^=\s*starter$/ } },
-  { id: 'handler', label: 'Who handled an earlier step', asks: [['step', 'steps', 'Earlier step']], write: ({ step }) => ({ assignee: `=handler("${step}")` }), read: { in: 'assignee', as: /^=\s*handler\("(?<step>[^"]+)"\)$/ } },
-  { id: 'person', label: 'One person', asks: [['person', 'people', 'Person']], write: ({ person }) => ({ assignee: person }), read: { in: 'assignee', as: new RegExp(`^(?<person>${CODE})$`) } },
-  { id: 'field_person', label: 'The person chosen in a form', asks: [['field', 'fields', 'Field']], write: ({ field }) => ({ assignee: `=${field}` }), read: { in: 'assignee', as: new RegExp(`^=\\s*(?<field>${NAME})$`) } },
-  { id: 'field_people', label: 'One of the people chosen in a form', asks: [['field', 'fields', 'Field']], write: ({ field }) => ({ candidateUsers: `=${field}` }), read: { in: 'candidateUsers', as: new RegExp(`^=\\s*(?<field>${NAME})$`) } },
-  { id: 'role_of_field', label: 'A role in the section chosen in a form', asks: [['role', 'roles', 'Role'], ['field', 'fields', 'Field with the section']], write: ({ role, field }) => ({ candidateGroups: `="${role}@" + ${field}` }), read: { in: 'candidateGroups', as: new RegExp(`^=\\[?"(?<role>${CODE})@" ?\\+ ?(?<field>${NAME})\\]?$`) } },
-  { id: 'section_of_field', label: 'Everybody of the section chosen in a form', asks: [['field', 'fields', 'Field with the section']], write: ({ field }) => ({ candidateGroups: `="section:" + ${field}` }), read: { in: 'candidateGroups', as: new RegExp(`^=\\[?"section:" ?\\+ ?(?<field>${NAME})\\]?$`) } },
-  { id: 'groups_of_field', label: 'Groups named by a variable', asks: [['field', 'fields', 'Variable']], write: ({ field }) => ({ candidateGroups: `=${field}` }), read: { in: 'candidateGroups', as: new RegExp(`^=\\s*(?<field>${NAME})$`) } },
-  { id: 'groups', label: 'Several groups', asks: [['text', 'text', 'Groups, with commas']], write: ({ text }) => ({ candidateGroups: text }), read: { in: 'candidateGroups', as: /^(?<text>[^=].*,.*)$/ } },
-  { id: 'feel', label: 'By an expression …', asks: [['text', 'feel', 'Expression for the groups']], write: ({ text }) => ({ candidateGroups: text || '=' }), read: { in: 'candidateGroups', as: /^(?<text>[\s\S]+)$/ } },
-  { id: 'feel_person', label: 'A person by an expression …', asks: [['text', 'feel', 'Expression for the person']], write: ({ text }) => ({ assignee: text || '=' }), read: { in: 'assignee', as: /^(?<text>[\s\S]+)$/ } },
-  { id: 'feel_people', label: 'People by an expression …', asks: [['text', 'feel', 'Expression for the people']], write: ({ text }) => ({ candidateUsers: text || '=' }), read: { in: 'candidateUsers', as: /^(?<text>[\s\S]+)$/ } },
-];
+export const STRATEGIES = TERMS.strategies.map((each) => ({
+  ...each,
+  write: (answers) => ({ [each.in]: filled(each.write, answers) || (each.asks[0]?.[1] === 'feel' ? '=' : '') }),
+  read: { in: each.in, as: recognised(each) },
+}));
 
 /** Strategy and its answers, or null when nobody is named. */
 export function readAssignment(bo) {
@@ -47,14 +50,14 @@ export function readAssignment(bo) {
 }
 
 /** Elements that somebody handles, for “earlier step”. */
-function steps(get, element) {
+export function steps(get, element) {
   return get('elementRegistry')
     .filter((each) => each.type === 'bpmn:UserTask' && each !== element && !each.labelTarget)
     .map((each) => ({ id: each.businessObject.id, label: each.businessObject.name || each.businessObject.id }));
 }
 
 /** Answers of forms, and what mappings and calls bring, without the functions. */
-function fields(scope, bo) {
+export function fields(scope, bo) {
   return scope.at(bo).filter((each) => each.type !== 'function').map((each) => ({ id: each.name, label: each.info ? `${each.name} · ${each.info}` : each.name }));
 }
 
@@ -122,46 +125,68 @@ export function assignmentEntries(element, tools) {
 
 // -- who must keep away --------------------------------------------------------------------------------------------------
 
-const EXCLUDE = /^=\s*\[(?<list>.*)\]\[item != null\]$/;
-
-/** The parts of an `exclude` that was put together here, or null for any other expression. */
-export function readExclude(text) {
-  if (!text) {
-    return [];
-  }
-  const match = EXCLUDE.exec(text.trim());
-  return match ? match.groups.list.split(/\s*,\s*/).filter(Boolean) : null;
+/**
+ * A list put together from parts of several kinds (`terms`): how it is read, as `[{kind, value}]` or null for any other expression,
+ * and how it is written. An older list was written without `flatten`, and is read as well.
+ */
+export function parted(terms, kinds) {
+  const list = new RegExp(`^=\\s*(?:flatten\\()?\\[(?<list>.*)\\]\\)?\\[item != null\\]$`);
+  const value = { step: '[^"]+', group: '[^"]+', field: NAME };
+  const patterns = kinds.map((kind) => [kind, new RegExp(`^${terms[kind].replace(/[.*+?^{}()|[\]\\]/g, '\\$&').replace(/\$(\w+)/g, (_, name) => `(?<value>${value[name]})`)}$`)]);
+  const readPart = (part) => {
+    const [kind, pattern] = patterns.find(([, each]) => each.test(part)) ?? [];
+    return kind ? { kind, value: pattern.exec(part).groups?.value ?? '' } : null;
+  };
+  return {
+    read(text) {
+      const found = text ? list.exec(text.trim())?.groups.list.split(/\s*,\s*/).filter(Boolean).map(readPart) : [];
+      return found && !found.includes(null) ? found : null;
+    },
+    write: (parts) => (parts.length ? filled(terms.list, { parts: parts.map(({ kind, value: chosen }) => filled(terms[kind], { step: chosen, group: chosen, field: chosen })).join(', ') }) : ''),
+  };
 }
 
-export const writeExclude = (parts) => (parts.length ? `=[${parts.join(', ')}][item != null]` : '');
+export const { read: readExclude, write: writeExclude } = parted(TERMS.exclude, ['starter', 'handler', 'section', 'people']);
+
+/** Who must keep away: several steps, sections and fields can be named; a new line is offered below the last. */
+const ASKS = [
+  ['handler', 'Not who handled', null],
+  ['people', 'Not the people named in', 'A field of a form with a person or a list of people.'],
+  ['section', 'Not the section named in', 'Keeps everybody away whom the case is about.'],
+];
 
 function excludeEntries(element, tools) {
   const bo = carrier(element);
-  const parts = () => readExclude(propertiesOf(bo).exclude);
+  const text = propertiesOf(bo).exclude;
   const set = (next) => new Changes(tools.get, element).properties({ exclude: next }).apply();
-  if (parts() === null) {
+  const parts = readExclude(text);
+  if (parts === null) {
     return [feelEntry({ id: 'banjie-exclude', label: words('Who must keep away'), help: words('A list of people or groups.'), feel: 'required', get: () => propertiesOf(bo).exclude, set, variables: () => tools.scope.at(bo) })];
   }
-  const toggle = (part) => (on) => set(writeExclude(on ? [...parts().filter((each) => each !== part), part] : parts().filter((each) => each !== part)));
-  const handled = parts().find((each) => each.startsWith('handler('));
-  const section = parts().find((each) => each.startsWith('"section:"'));
-  const replace = (old, part) => set(writeExclude([...parts().filter((each) => each !== old), ...(part ? [part] : [])]));
-  return [
-    flagEntry({ id: 'banjie-exclude-starter', label: words('Not who registered the case'), get: () => parts()?.includes('starter'), set: toggle('starter') }),
-    choiceEntry({
-      id: 'banjie-exclude-handler',
-      label: words('Not who handled'),
-      options: () => steps(tools.get, element),
-      get: () => /"(.+)"/.exec(handled ?? '')?.[1] ?? '',
-      set: (id) => replace(handled, id && `handler("${id}")`),
-    }),
-    choiceEntry({
-      id: 'banjie-exclude-section',
-      label: words('Not the section named in'),
-      help: words('Keeps everybody away whom the case is about.'),
-      options: () => fields(tools.scope, bo),
-      get: () => /\+ (.+)$/.exec(section ?? '')?.[1] ?? '',
-      set: (name) => replace(section, name && `"section:" + ${name}`),
+  const has = parts.some((each) => each.kind === 'starter');
+  const entries = [
+    flagEntry({
+      id: 'banjie-exclude-starter',
+      label: words('Not who registered the case'),
+      get: () => has,
+      set: (on) => set(writeExclude([...parts.filter((each) => each.kind !== 'starter'), ...(on ? [{ kind: 'starter', value: '' }] : [])])),
     }),
   ];
+  for (const [kind, label, help] of ASKS) {
+    const own = parts.filter((each) => each.kind === kind);
+    const options = () => (kind === 'handler' ? steps(tools.get, element) : fields(tools.scope, bo).filter((each) => each.id !== 'starter'));
+    for (const [index, part] of [...own, null].entries()) {
+      entries.push(
+        choiceEntry({
+          id: `banjie-exclude-${kind}${index ? `-${index}` : ''}`,
+          label: part === null && own.length ? words('… and') : words(label),
+          help: help && !index ? words(help) : undefined,
+          options,
+          get: () => part?.value ?? '',
+          set: (value) => set(writeExclude(part ? parts.flatMap((each) => (each === part ? (value ? [{ kind, value }] : []) : [each])) : value ? [...parts, { kind, value }] : parts)),
+        }),
+      );
+    }
+  }
+  return entries;
 }

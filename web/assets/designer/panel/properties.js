@@ -28,8 +28,9 @@ export class Changes {
     this.commands = [];
   }
 
-  update(moddleElement, properties) {
-    this.commands.push({ cmd: 'element.updateModdleProperties', context: { element: this.element, moddleElement, properties } });
+  /** `element` is what has to be drawn anew, where it is another than that of the panel. */
+  update(moddleElement, properties, element = this.element) {
+    this.commands.push({ cmd: 'element.updateModdleProperties', context: { element, moddleElement, properties } });
   }
 
   make(type, properties, parent) {

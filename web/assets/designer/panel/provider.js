@@ -8,11 +8,14 @@ import { is } from 'bpmn-js/lib/util/ModelUtil.js';
 import { words } from '../words.js';
 import { assignmentEntries } from './assignment.js';
 import { fieldEntries } from './entries.js';
+import { guideEntry } from './guide.js';
 import { outcomesGroup } from './outcomes.js';
 import { carrier, extension, propertiesOf } from './properties.js';
-import { REFERENCES, referenceEntry } from './references.js';
+import { openingEntry, REFERENCES, referenceEntry } from './references.js';
+import { rightsEntries } from './rights.js';
 import { signingEntries } from './signing.js';
 import { FIELDS, GROUPS } from './table.js';
+import { tellingEntries } from './telling.js';
 
 /** After the standard providers, so that their groups are there to be put in order. */
 const PRIORITY = 100;
@@ -65,12 +68,16 @@ class Provider {
   }
 
   own(element, bo) {
-    const group = (id, label, entries, help) => ({ id: `banjie-${id}`, label: words(label), entries, component: Group, element, tooltip: help && words(help) });
+    const group = (id, label, entries, help) => ({ id: `banjie-${id}`, label: words(label), entries: [...entries, guideEntry(id)].filter(Boolean), component: Group, element, tooltip: help && words(help) });
     const found = [];
     for (const reference of REFERENCES.filter((each) => each.on.some((type) => is(bo, type)))) {
-      found.push(group(reference.attribute, reference.label, [referenceEntry(reference, element, this.tools)]));
+      found.push(group(reference.attribute, reference.label, [referenceEntry(reference, element, this.tools), openingEntry(reference, element, this.tools)]));
     }
     if (is(bo, 'bpmn:UserTask')) {
+      const rights = rightsEntries(element, this.tools);
+      if (rights.length) {
+        found.push(group('rights', 'Field rights', rights, 'Which fields of the form this step hides, only shows, or asks for.'));
+      }
       found.push(group('assignment', 'Who handles it', assignmentEntries(element, this.tools), 'Chosen from the roles, sections and people of the organisation.'));
       found.push(group('signing', 'Several handlers', signingEntries(element, this.tools), 'Countersign, any one, in turn, by share, ballot, veto.'));
       found.push({
@@ -85,7 +92,7 @@ class Provider {
     for (const { id, label, help } of GROUPS) {
       const entries = FIELDS.filter((field) => field.group === id && field.on.some((type) => is(bo, type)))
         .filter((field) => !field.needs || propertiesOf(bo)[field.needs] || propertiesOf(bo)[field.name])
-        .flatMap((field) => fieldEntries(field, element, this.tools));
+        .flatMap((field) => (field.kind === 'told' ? tellingEntries : fieldEntries)(field, element, this.tools));
       if (entries.length) {
         found.push(group(id, label, entries, help));
       }

@@ -1,70 +1,33 @@
 /**
- * Several people on one step: a mode chosen from a list, written as a multi-instance that calls the step once per person and
- * collects the votes, the way the delivered countersign sub-process does.
+ * Several people on one step: a mode and its terms chosen from lists, written as a multi-instance that calls the step once per
+ * person and collects the votes, the way the delivered countersign sub-process does; and the flows after it, which ask how it went.
  *
  * The vote of each person must not overwrite that of another, so the outcome goes into a variable of the instance (an input
  * mapping makes it local). The completion condition sees all votes so far.
  */
+import { h } from '@bpmn-io/properties-panel/preact';
+
 import { words } from '../words.js';
-import { assign } from './assignment.js';
+import { assign, fields } from './assignment.js';
 import { choiceEntry, feelEntry, textEntry } from './entries.js';
 import { readOutcomes, writeOutcomes } from './outcomes.js';
 import { carrier, Changes, extension, propertiesOf } from './properties.js';
+import { drawResult, flowsAfter } from './signing_result.js';
+import { MODES, read, write } from './signing_terms.js';
 
 const SIGNER = 'signer';
 const VOTE = 'vote';
-
-const cast = (votes, value) => `count(${votes}[item.${VOTE} = "${value}"])`;
-const numbered = (share) => String(Math.round(share * 10000) / 10000);
-
-/**
- * `condition` says when no more votes are needed; `read` recognises it. `agree` and `oppose` are values of the buttons.
- * For a ballot the counting ends when enough agree, or when so many oppose that it cannot be reached any more.
- */
-export const MODES = [
-  { id: 'all', label: 'Countersign: each of them must do it, all at the same time', condition: () => null },
-  { id: 'sequence', label: 'In turn: one after the other', sequential: true, condition: () => null },
-  { id: 'any', label: 'Any one: the first who does it is enough', condition: () => '=numberOfCompletedInstances >= 1', read: /^=\s*numberOfCompletedInstances >= 1$/ },
-  {
-    id: 'share',
-    label: 'By share: ends when enough agree',
-    share: 0.6,
-    condition: ({ votes, agree, share }) => `=${cast(votes, agree)} >= ${numbered(share)} * numberOfInstances`,
-    read: /^=\s*count\(\w+\[item\.vote = "(?<agree>[\w-]+)"\]\) >= (?<share>[\d.]+) \* numberOfInstances$/,
-  },
-  {
-    id: 'ballot',
-    label: 'Ballot: ends when the majority (or the share) is certain',
-    share: 0.5,
-    condition: ({ votes, agree, oppose, share }) =>
-      `=${cast(votes, agree)} > ${numbered(share)} * numberOfInstances or ${cast(votes, oppose)} >= ${numbered(1 - share)} * numberOfInstances`,
-    read: /^=\s*count\(\w+\[item\.vote = "(?<agree>[\w-]+)"\]\) > (?<share>[\d.]+) \* numberOfInstances or count\(\w+\[item\.vote = "(?<oppose>[\w-]+)"\]\) >= [\d.]+ \* numberOfInstances$/,
-  },
-  { id: 'veto', label: 'Veto: ends when one opposes', condition: ({ votes, oppose }) => `=${cast(votes, oppose)} > 0`, read: /^=\s*count\(\w+\[item\.vote = "(?<oppose>[\w-]+)"\]\) > 0$/ },
-];
 /** The mode of any other repetition that somebody drew. */
 const OTHER = 'other';
 
-export function readSigning(bo) {
-  const loop = bo.loopCharacteristics;
-  if (!loop) {
-    return null;
-  }
-  const about = extension(loop, 'zeebe:LoopCharacteristics');
-  const condition = loop.completionCondition?.body ?? '';
-  for (const mode of MODES) {
-    const match = mode.read ? mode.read.exec(condition.trim()) : !condition && Boolean(mode.sequential) === Boolean(loop.isSequential);
-    if (match && about && (mode.read ? !loop.isSequential : true)) {
-      return { mode, about, loop, share: match.groups?.share ? Number(match.groups.share) : mode.share };
-    }
-  }
-  return { mode: { id: OTHER }, about, loop };
-}
+const SHARES = ['1/2', '3/5', '2/3', '3/4', '4/5'];
+const LATIN = { '1/2': 'Half', '3/5': 'Three fifths', '2/3': 'Two thirds', '3/4': 'Three quarters', '4/5': 'Four fifths' };
 
-/** Buttons for voting, where the step has none. */
+/** Buttons for voting, where the step has none to choose between. */
 const BALLOT = [
   { value: 'agree', label: 'Agree' },
   { value: 'oppose', label: 'Oppose', opinion: true },
+  { value: 'abstain', label: 'Abstain' },
 ];
 
 /** Which button agrees and which opposes: by their usual values, else the first and the last. */
@@ -76,100 +39,237 @@ function sides(list) {
   };
 }
 
-function write(element, { get }, modeId, { collection, share }) {
+/** The choices that stand in the model; `{mode: 'other'}` for a repetition that is none of ours, null for none. */
+export function readSigning(bo) {
+  const loop = bo.loopCharacteristics;
+  if (!loop) {
+    return null;
+  }
+  const about = extension(loop, 'zeebe:LoopCharacteristics');
+  const given = propertiesOf(bo);
+  const choices =
+    about?.inputElement &&
+    about.outputCollection &&
+    read(
+      {
+        called: about.inputCollection,
+        ends: loop.completionCondition?.body,
+        sequential: loop.isSequential,
+        votes: about.outputCollection,
+        vote: given['outcome.variable'] || 'outcome',
+        signer: about.inputElement,
+      },
+      sides(readOutcomes(given)),
+      flowsAfter(bo).map((each) => each.conditionExpression?.body ?? ''),
+    );
+  return choices || { mode: OTHER };
+}
+
+function remove(element, get) {
   const bo = carrier(element);
-  const now = readSigning(bo);
   const changes = new Changes(get, element);
-  if (!modeId) {
-    changes.update(bo, { loopCharacteristics: undefined });
-    if (propertiesOf(bo)['outcome.variable'] === VOTE) {
-      changes.properties({ 'outcome.variable': '' }).input(VOTE, null);
-    }
-    if (extension(bo, 'zeebe:AssignmentDefinition')?.assignee === `=${SIGNER}`) {
-      assign(changes, null);
-    }
-    changes.apply();
-    return;
+  const signer = extension(bo.loopCharacteristics, 'zeebe:LoopCharacteristics')?.inputElement;
+  changes.update(bo, { loopCharacteristics: undefined });
+  if (propertiesOf(bo)['outcome.variable'] === VOTE) {
+    changes.properties({ 'outcome.variable': '' }).input(VOTE, null);
   }
-  const mode = MODES.find((each) => each.id === modeId);
-  const votes = now?.about?.outputCollection || `${bo.id.replace(/\W/g, '_')}_votes`;
-  const known = readOutcomes(propertiesOf(bo));
-  const buttons = known.length ? known : BALLOT.map((each) => ({ ...each, label: words(each.label) }));
-  const body = mode.condition({ votes, share: share ?? mode.share, ...sides(buttons) });
-  const loop = changes.make('bpmn:MultiInstanceLoopCharacteristics', { isSequential: Boolean(mode.sequential) }, bo);
-  const about = changes.make('zeebe:LoopCharacteristics', {
-    inputCollection: collection ?? now?.about?.inputCollection ?? '=',
-    inputElement: SIGNER,
-    outputCollection: votes,
-    outputElement: `={voter: ${SIGNER}, ${VOTE}: ${VOTE}}`,
-  });
-  loop.extensionElements = changes.make('bpmn:ExtensionElements', { values: [about] }, loop);
-  about.$parent = loop.extensionElements;
-  if (body) {
-    loop.completionCondition = changes.make('bpmn:FormalExpression', { body }, loop);
+  if (signer && extension(bo, 'zeebe:AssignmentDefinition')?.assignee === `=${signer}`) {
+    assign(changes, null);
   }
-  changes.update(bo, { loopCharacteristics: loop });
-  changes.properties({ ...writeOutcomes(buttons), 'outcome.variable': VOTE }).input(VOTE, '=null');
-  assign(changes, { assignee: `=${SIGNER}` });
   changes.apply();
 }
 
-export function signingEntries(element, tools) {
+/** Writes all of it, and the flows after it that asked for what was written before, as one step of undo. */
+function put(element, { get, book }, part) {
   const bo = carrier(element);
   const now = readSigning(bo);
-  const options = () => [
-    ...MODES.map((each) => ({ id: each.id, label: words(each.label) })),
-    ...(readSigning(bo)?.mode.id === OTHER ? [{ id: OTHER, label: words('Repeated in another way (see “Multi-instance”)') }] : []),
-  ];
-  const entries = [
-    choiceEntry({
-      id: 'banjie-signing',
-      label: words('Several people'),
-      help: now?.about?.outputCollection
-        ? words('Their votes stand in the list {list}. A flow after the step asks, for example: {example}', { list: now.about.outputCollection, example: `=${cast(now.about.outputCollection, sides(readOutcomes(propertiesOf(bo))).agree)} > 0` })
-        : words('Each of them gets the step; their votes are collected in a list.'),
-      options,
-      get: () => readSigning(bo)?.mode.id ?? '',
-      set: (id) => id !== OTHER && write(element, tools, id, { collection: now ? undefined : first(tools) }),
-      none: words('One person does it'),
-    }),
-  ];
-  if (!now || now.mode.id === OTHER || now.about?.inputElement !== SIGNER) {
-    return entries;
+  const known = now && now.mode !== OTHER ? now : null;
+  const given = propertiesOf(bo);
+  const outcomes = readOutcomes(given);
+  // One button alone is no vote.
+  const votable = outcomes.length > 1;
+  const buttons = votable ? outcomes : BALLOT.map((each) => ({ ...each, label: words(each.label) }));
+  const about = known && extension(bo.loopCharacteristics, 'zeebe:LoopCharacteristics');
+  const first = book.list('groups')[0]?.id;
+  const choices = {
+    members: first ? `people("${first}")` : '[]',
+    recused: '',
+    present: '',
+    quorum: '',
+    of: 'due',
+    votes: `${bo.id.replace(/\W/g, '_')}_votes`,
+    vote: VOTE,
+    signer: SIGNER,
+    ...known,
+    ...part,
+    ...sides(buttons),
+  };
+  const terms = write(choices);
+  const changes = new Changes(get, element);
+  const loop = changes.make('bpmn:MultiInstanceLoopCharacteristics', { isSequential: terms.sequential }, bo);
+  const made = changes.make('zeebe:LoopCharacteristics', {
+    inputCollection: terms.called,
+    inputElement: choices.signer,
+    outputCollection: choices.votes,
+    // What somebody added to a vote (a reason) stays with it.
+    outputElement: about?.outputElement?.includes(`${choices.vote}: ${choices.vote}`) ? about.outputElement : terms.collected,
+  });
+  loop.extensionElements = changes.make('bpmn:ExtensionElements', { values: [made] }, loop);
+  made.$parent = loop.extensionElements;
+  if (terms.ends) {
+    loop.completionCondition = changes.make('bpmn:FormalExpression', { body: terms.ends }, loop);
   }
-  const collection = () => readSigning(bo)?.about?.inputCollection ?? '';
-  const setCollection = (value) => write(element, tools, now.mode.id, { collection: value, share: now.share });
-  const group = () => /^=\s*people\("(.+)"\)$/.exec(collection())?.[1] ?? '';
-  entries.push(
-    choiceEntry({
-      id: 'banjie-signing-group',
-      label: words('Who they are'),
-      options: () => tools.book.list('groups'),
-      get: () => (collection() && !group() ? '=' : group()),
-      set: (value) => setCollection(value.startsWith('=') ? '=' : value && `=people("${value}")`),
-      computed: true,
-      none: words('(choose)'),
-    }),
-  );
-  if (!group()) {
-    entries.push(feelEntry({ id: 'banjie-signing-people', label: words('List of people'), help: words('For example a field of a form in which the members were chosen.'), feel: 'required', get: collection, set: setCollection, variables: () => tools.scope.at(bo) }));
+  changes.update(bo, { loopCharacteristics: loop });
+  if (known) {
+    const before = write(known);
+    for (const condition of flowsAfter(bo).map((each) => each.conditionExpression).filter(Boolean)) {
+      for (const which of ['passed', 'unmet']) {
+        if (condition.body === before[which] && terms[which] !== condition.body) {
+          changes.update(condition, { body: terms[which] });
+        }
+      }
+    }
   }
-  if (now.mode.share !== undefined) {
+  changes.properties({ ...(votable ? {} : writeOutcomes(buttons)), 'outcome.variable': choices.vote }).input(choices.vote, '=null');
+  assign(changes, { assignee: `=${choices.signer}` });
+  changes.apply();
+}
+
+const shareName = (share) => {
+  const [part, whole] = share.split('/').map(Number);
+  return LATIN[share] ? words(LATIN[share]) : `${Math.round((part / whole) * 10000) / 100}%`;
+};
+
+/** “2/3” or “60” (per cent) as a fraction; null for anything else. */
+export function shareOf(text) {
+  const match = /^\s*(\d{1,4})\s*\/\s*(\d{1,4})\s*$/.exec(text ?? '') ?? /^\s*(\d{1,3})\s*%?\s*$/.exec(text ?? '')?.concat('100');
+  const [part, whole] = match ? match.slice(1).map(Number) : [0, 0];
+  return part > 0 && part <= whole ? `${part}/${whole}` : null;
+}
+
+/** A share chosen from the usual ones, or written. */
+function shareEntries(id, label, help, value, set, none) {
+  const usual = () => [...SHARES, ...(value && !SHARES.includes(value) ? [value] : [])].map((each) => ({ id: each, label: shareName(each) }));
+  const entries = [choiceEntry({ id, label: words(label), help: words(help), options: usual, get: () => value, set: (text) => (text || none) && set(text), none: none ?? words('(choose)') })];
+  if (value) {
     entries.push(
       textEntry({
-        id: 'banjie-signing-share',
-        label: words('Share in per cent'),
-        help: words('Of all who are called, not only of those who came.'),
-        get: () => String(Math.round((readSigning(bo)?.share ?? 0) * 10000) / 100),
-        set: (text) => Number(text) > 0 && Number(text) <= 100 && write(element, tools, now.mode.id, { share: Number(text) / 100 }),
-        validate: (text) => (Number(text) > 0 && Number(text) <= 100 ? undefined : words('A number above 0 and up to 100.')),
+        id: `${id}-own`,
+        label: words('Or written, as 2/3 or 60%'),
+        get: () => value,
+        set: (text) => shareOf(text) && set(shareOf(text)),
+        validate: (text) => (shareOf(text) ? undefined : words('A part like 2/3, or a number above 0 and up to 100.')),
       }),
     );
   }
   return entries;
 }
 
-const first = (tools) => {
-  const group = tools.book.list('groups')[0]?.id;
-  return group ? `=people("${group}")` : '=';
-};
+export function signingEntries(element, tools) {
+  const bo = carrier(element);
+  const now = readSigning(bo);
+  const set = (part) => put(element, tools, part);
+  const entries = [
+    choiceEntry({
+      id: 'banjie-signing',
+      label: words('Several people'),
+      help: words('Each of them gets the step; their votes are collected in a list.'),
+      options: () => [
+        ...MODES.map((each) => ({ id: each.id, label: words(each.label) })),
+        ...(now?.mode === OTHER ? [{ id: OTHER, label: words('Repeated in another way (see “Multi-instance”)') }] : []),
+      ],
+      get: () => now?.mode ?? '',
+      set: (id) => (id ? id !== OTHER && set({ mode: id, share: undefined }) : now && remove(element, tools.get)),
+      none: words('One person does it'),
+    }),
+  ];
+  if (!now || now.mode === OTHER) {
+    return entries;
+  }
+  const named = fields(tools.scope, bo);
+  const groups = tools.book.list('groups').map((each) => ({ id: `people("${each.id}")`, label: each.label }));
+  const lists = [...groups, ...named.map((each) => ({ ...each, label: words('From the form: {field}', { field: each.label }) }))];
+  const listed = lists.some((each) => each.id === now.members);
+  entries.push(
+    choiceEntry({
+      id: 'banjie-signing-members',
+      label: words('Who they are'),
+      options: () => lists,
+      get: () => (listed ? now.members : `=${now.members}`),
+      set: (text) => text && set({ members: text.startsWith('=') ? text.slice(1) || '[]' : text }),
+      computed: true,
+      none: words('(choose)'),
+    }),
+  );
+  if (!listed) {
+    entries.push(feelEntry({ id: 'banjie-signing-people', label: words('List of people'), help: words('For example a field of a form in which the members were chosen.'), feel: 'required', get: () => `=${now.members}`, set: (text) => set({ members: (text ?? '').replace(/^=\s*/, '') || '[]' }), variables: () => tools.scope.at(bo) }));
+  }
+  const field = (key, label, help) =>
+    choiceEntry({ id: `banjie-signing-${key}`, label: words(label), help: words(help), options: () => named, get: () => now[key], set: (name) => set({ [key]: name ?? '' }), none: words('(nobody)') });
+  entries.push(field('recused', 'Who is recused', 'A field with the people who keep away. They are not asked, and do not count among those who are due.'));
+  entries.push(field('present', 'Who is there', 'A field with the people who signed in. Empty: all who are due.'));
+  if (now.present || now.quorum || now.recused) {
+    entries.push(...shareEntries('banjie-signing-quorum', 'Quorum', 'So many of those who are due must be there; otherwise nobody is asked.', now.quorum, (quorum) => set({ quorum }), words('(no quorum)')));
+  }
+  const mode = MODES.find((each) => each.id === now.mode);
+  if (mode.share) {
+    entries.push(...shareEntries('banjie-signing-share', 'Share', mode.id === 'ballot' ? 'More than this share must agree.' : 'At least this share must agree.', now.share, (share) => set({ share })));
+  }
+  if (now.present && mode.passed.includes('$base')) {
+    entries.push(
+      choiceEntry({
+        id: 'banjie-signing-of',
+        label: words('Counted by'),
+        options: () => [
+          { id: 'due', label: words('All who are due, without the recused') },
+          { id: 'called', label: words('Those who are there') },
+        ],
+        get: () => now.of,
+        set: (of) => of && set({ of }),
+      }),
+    );
+  }
+  return [...entries, ...resultEntries(element, tools, now)];
+}
+
+/** What follows: which flow is taken when it passes, or a gateway drawn for it. */
+function resultEntries(element, { get }, now) {
+  const bo = carrier(element);
+  const terms = write(now);
+  const flows = flowsAfter(bo);
+  if (!flows.length) {
+    return [
+      {
+        id: 'banjie-signing-draw',
+        component: () =>
+          h(
+            'div',
+            { class: 'bio-properties-panel-entry' },
+            h('p', { class: 'bio-properties-panel-description' }, words('The votes say nothing yet about where the case goes.')),
+            h('button', { type: 'button', class: 'btn btn-sm', 'data-signing-draw': '', onClick: () => drawResult(get, element, terms, { unmet: Boolean(now.quorum || now.recused) }) }, words('Draw what follows: passed or not')),
+          ),
+      },
+    ];
+  }
+  const options = () => flows.map((flow) => ({ id: flow.id, label: flow.name || flow.targetRef?.name || flow.id }));
+  const chosen = (text) => flows.find((flow) => flow.conditionExpression?.body === text)?.id ?? '';
+  const choose = (text) => (id) => {
+    const changes = new Changes(get, element);
+    const drawn = (each) => get('elementRegistry').get(each.id);
+    const before = flows.find((flow) => flow.conditionExpression?.body === text);
+    const flow = flows.find((each) => each.id === id);
+    if (before && before !== flow) {
+      changes.update(before, { conditionExpression: undefined }, drawn(before));
+    }
+    if (flow) {
+      changes.update(flow, { conditionExpression: changes.make('bpmn:FormalExpression', { body: text }, flow) }, drawn(flow));
+      const gateway = flow.sourceRef;
+      const rest = flows.filter((each) => each !== flow && (each === before || !each.conditionExpression));
+      // The one flow without a condition is what happens otherwise.
+      changes.update(gateway, { default: rest.length === 1 ? rest[0] : gateway.default === flow ? undefined : gateway.default }, drawn(gateway));
+    }
+    changes.apply();
+  };
+  const entry = (key, label, text) => choiceEntry({ id: `banjie-signing-${key}`, label: words(label), options, get: () => chosen(text), set: choose(text), none: words('(choose)') });
+  return [entry('passed', 'When it passes', terms.passed), ...(now.quorum || now.recused ? [entry('unmet', 'When nobody could be asked', terms.unmet)] : [])];
+}

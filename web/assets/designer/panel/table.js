@@ -2,7 +2,7 @@
  * Our attributes (processes/README.md) as a table: which element has which, in which group, chosen from what.
  *
  * kind: `choice` from a list of the book (`from`) · `ids` several of a list, with commas · `feel` always an expression ·
- * `mixed` text or an expression · `text` plain text · `flag` true or absent · `number`.
+ * `told` people and groups, several · `mixed` text or an expression · `text` plain text · `flag` true or absent · `number`.
  * `expression: true` lets a choice be computed instead. `needs`: shown only when that attribute is set.
  */
 const ACTIVITY = ['bpmn:Activity'];
@@ -51,8 +51,8 @@ export const FIELDS = [
   { name: 'status', group: 'case', on: NODE, label: 'Status of the case', kind: 'mixed', suggest: 'statuses', help: 'Shown in lists and on the case from here on.' },
   { name: 'result', group: 'case', on: NODE, label: 'Result of the case', kind: 'mixed', help: 'Usually at an end: how the case was closed.' },
   { name: 'accepted', group: 'case', on: NODE, label: 'The case counts as accepted when this is done', kind: 'flag' },
-  { name: 'notify', group: 'case', on: NODE, label: 'Tells', kind: 'choice', from: 'groups', expression: true, help: 'Who gets a notice when the step begins.' },
-  { name: 'notify.text', group: 'case', on: NODE, needs: 'notify', label: 'What is said', kind: 'mixed', help: 'One sentence, as it is to be read by the person.' },
+  { name: 'notify', group: 'case', on: NODE, label: 'Tells', kind: 'told', help: 'Who gets a notice when the step begins.' },
+  { name: 'notify.text', group: 'case', on: NODE, needs: 'notify', label: 'What is said', kind: 'mixed', help: 'One sentence, as it is to be read by the person. With values of the case it is an expression (fx), for example: "Case " + case_no + " is signed"' },
   { name: 'document', group: 'case', on: NODE, label: 'Document offered for printing', kind: 'choice', from: 'documents', expression: true, help: 'Stands on the page “Documents” of the case from here on.' },
 
   { name: 'history', group: 'history', on: PROCESS, label: 'History', kind: 'choice', options: [['none', 'Nothing'], ['activity', 'Each step (usual)'], ['full', 'Each step and each change of a value']] },
