@@ -45,6 +45,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("bench")]
 
 
+def _sendable(value: Any) -> Any:
+    """A report's data with texts that any process can read: hostile tests log halves of characters."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_sendable(name): _sendable(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_sendable(each) for each in value)
+    return value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(report: Any) -> Any:
+    return _sendable((yield))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     # Read from the reports, because the tests may have run in other processes than this one.
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
