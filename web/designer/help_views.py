@@ -26,6 +26,6 @@ def show_guide():
 @requires("design")
 def picture(name: str):
     """A picture of the guide."""
-    if guide.PICTURE.match(f"![](images/{name})") is None:
+    if guide.PICTURE.fullmatch(f"images/{name}") is None:
         raise NotFound("There is no such picture.")
     return send_from_directory(guide.DOCS / "images", name, mimetype="image/png", max_age=86400)
