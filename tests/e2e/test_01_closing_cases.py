@@ -50,7 +50,7 @@ def test_more_time_is_asked_for_on_the_tasks_page_and_granted(by_requests, in_br
     filed.play_until("handle")
     player.take_over(filed)
     steps = player.scenario.steps
-    first = next(number for number, step in enumerate(steps) if step.get("extend"))
+    first = next(number for number, step in enumerate(steps) if step["do"] == "extend")
 
     for step in steps[first : first + 4]:
         player.step(step)

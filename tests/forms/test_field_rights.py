@@ -61,12 +61,11 @@ def values(tree: Any, names: list[str]) -> list[Any]:
 
 
 def said(tree: Any, name: str) -> list[Any]:
-    """The answers under a path; levels without any are none."""
+    """The answers under a path, in the order of their names; levels without any are none."""
     found = values(tree, name.split("."))
     while any(isinstance(each, (dict, list)) for each in found):
-        found = [
-            inner for each in found for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else [each])
-        ]
+        inside = [[each[key] for key in sorted(each)] if isinstance(each, dict) else each if isinstance(each, list) else [each] for each in found]
+        found = [inner for several in inside for inner in several]
     return found
 
 

@@ -159,12 +159,13 @@ class SampleProcedure:
         for _ in range(TRIES):
             place.click()
             try:
-                # The table moves when a finding above it comes or goes; then the click is repeated, as anybody would.
+                # The table moves when a finding above it comes or goes; then it is written again, as anybody would.
                 writing.first.fill(text, timeout=2000)
+                page.locator("[data-decision-canvas] .decision-table-name").click()
+                expect(place).to_contain_text(text, timeout=2000)
                 break
-            except TooLate:
+            except (TooLate, AssertionError):
                 continue
-        page.locator("[data-decision-canvas] .decision-table-name").click()
         expect(place).to_contain_text(text)
 
     def ask_for_days(self) -> None:

@@ -19,7 +19,8 @@ OPTIONS = {"**/templates/**.html": {"trimmed": "true"}}
 # An error is often made from its sentence directly: NotFound("There is no …").
 ERRORS = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.EngineError)]
 # FEEL notes why something is null: runtime.null("There is no variable %(name)s.", …), fail(runtime, "…").
-KEYWORDS = {**DEFAULT_KEYWORDS, **dict.fromkeys(("T", "CannotServe", "AccessRefused", "FeelError", "JobFailed", "null", "nothing", *ERRORS)), "fail": (2,)}
+FIRST = ("T", "CannotServe", "AccessRefused", "FeelError", "JobFailed", "LimitExceeded", "null", "nothing", *ERRORS)
+KEYWORDS = {**DEFAULT_KEYWORDS, **dict.fromkeys(FIRST), "fail": (2,), "finding": (2,)}
 
 
 @pytest.fixture(scope="module")
