@@ -70,8 +70,9 @@ messages: setup-dev ## collect the sentences for translators into web/locale
 	  else mkdir -p $$(dirname $$file) && $(VENV)/bin/pybabel init --no-wrap --input-file var/messages.pot --output-file $$file --locale zh; fi; \
 	done
 
-screenshots: setup-dev assets ## take the pictures of the README from the running desk
+screenshots: setup-dev assets ## take the pictures of the README and the handbooks from the running desk
 	@$(PYTHON) scripts/screenshots.py
+	@$(PYTHON) scripts/designer_screenshots.py
 
 clean: ## remove what can be made again (not var/, where the data is)
 	rm -rf $(VENV) web/assets/node_modules web/static/build .pytest_cache .ruff_cache .hypothesis
