@@ -25,6 +25,7 @@ export class Saving {
     this.slot = `banjie.design:${person}:${draft.key}:`;
     this.timer = null;
     this.busy = null;
+    this.keeping = null;
     this.kept = new Set();
     this.sent = {};
   }
@@ -55,14 +56,25 @@ export class Saving {
 
   async collected() {
     if (this.touched) {
-      await this.page.collect();
+      // First, so that what is edited while the texts are fetched is not forgotten.
       this.touched = false;
+      await this.page.collect();
     }
     return this.changes();
   }
 
+  /** Never beside a real save: an autosave that arrives after it would offer to recover what is saved. */
   async autosave() {
     clearTimeout(this.timer);
+    if (this.busy) {
+      this.timer = setTimeout(() => this.autosave(), QUIET_MILLISECONDS);
+      return;
+    }
+    this.keeping ??= this.#autosave().finally(() => (this.keeping = null));
+    await this.keeping;
+  }
+
+  async #autosave() {
     const changes = await this.collected();
     for (const [file, content] of Object.entries(changes)) {
       if (content === null || this.sent[file] === content) {
@@ -78,7 +90,7 @@ export class Saving {
         if (error instanceof Refused && isSessionLost(error)) {
           this.page.show(words('Not saved on the server; kept in this browser'), 'bad');
           if (await signInAgain()) {
-            await this.autosave();
+            await this.#autosave();
           }
           return;
         }
@@ -102,6 +114,7 @@ export class Saving {
 
   async #save({ note = '' }) {
     clearTimeout(this.timer);
+    await this.keeping;
     const changes = await this.collected();
     if (!Object.keys(changes).length) {
       this.page.show(words('Everything is saved'), 'good');
