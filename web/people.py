@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 
 from engine.errors import NotPermitted
-from engine.runtime.access import MONITORS, OPERATORS
+from engine.runtime.casework.access import MONITORS, OPERATORS
 from engine.runtime.design.publishing import APPROVERS
 from engine.runtime.limits.recalculation import DECIDERS as DATE_DECIDERS
 from engine.runtime.limits.rule_changes import DECIDERS
@@ -36,7 +36,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "apply_limits": DECIDERS,
     "extend": frozenset({"supervisor", "vice_director", "director"}),
 }
-"""Permission word → roles that hold it.  What one case or one task allows is decided by ``engine.runtime.access``, not here."""
+"""Permission word → roles that hold it.  What one case or one task allows is decided by ``engine.runtime.casework.access``, not here."""
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,16 @@ from engine.deadlines.calendar import OFFICE_ZONE
 from engine.errors import NotFound, NotPermitted, ValidationFailed
 from engine.forms import rights_of
 from engine.organisation import Person
-from engine.runtime import attachments, drafts, filing, handling
-from engine.runtime.access import Access, AccessRefused, Reveal, serve
-from engine.runtime.attachments import Download
-from engine.runtime.book import Book
 from engine.runtime.caches import Kept
-from engine.runtime.cases import Observation
-from engine.runtime.casestate import Note
+from engine.runtime.casework import attachments, drafts, filing, handling
+from engine.runtime.casework.access import Access, AccessRefused, Reveal, serve
+from engine.runtime.casework.attachments import Download
+from engine.runtime.casework.book import Book
+from engine.runtime.casework.cases import Observation
+from engine.runtime.casework.casestate import Note
+from engine.runtime.casework.functions import HostFunctions
+from engine.runtime.casework.labels import Labels
 from engine.runtime.design import publishing
-from engine.runtime.functions import HostFunctions
-from engine.runtime.labels import Labels
 from engine.runtime.limits import calendar_alarm, ladder_changes, pausing, recalculation, rungs, worktime
 from engine.runtime.people import People
 from engine.runtime.settings import DeskSettings
@@ -310,7 +310,7 @@ class Desk:
         ]
 
     def readable_procedures(self, login: str) -> list[str]:
-        """Process ids whose sheet lets ``login`` read every case; for :func:`engine.runtime.access.visible_cases`."""
+        """Process ids whose sheet lets ``login`` read every case; for :func:`engine.runtime.casework.access.visible_cases`."""
         groups = self.groups(login)
         return [sheet.process for sheet in self.book().procedures() if not groups.isdisjoint(sheet.access_roles)]
 

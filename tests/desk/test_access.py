@@ -6,7 +6,16 @@ import pytest
 from sqlalchemy import select
 
 from engine.errors import NotFound
-from engine.runtime.access import MASK, access_attachment, access_case, access_person_admin, access_task, confidential, mask, visible_cases
+from engine.runtime.casework.access import (
+    MASK,
+    access_attachment,
+    access_case,
+    access_person_admin,
+    access_task,
+    confidential,
+    mask,
+    visible_cases,
+)
 from engine.runtime.sheets import parse_sheet
 from engine.store import tables
 from tests.desk import desk_models as models

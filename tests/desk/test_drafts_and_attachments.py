@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from engine.errors import InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.attachments import clean_filename
+from engine.runtime.casework.attachments import clean_filename
 from engine.store import tables
 from tests.desk import desk_models as models
 
@@ -99,7 +99,7 @@ def test_office_files_are_recognised(desk, name, content):
 
 
 def test_too_large_a_file_is_refused_before_it_is_stored(desk):
-    from engine.runtime.attachments import recognise
+    from engine.runtime.casework.attachments import recognise
 
     with pytest.raises(ValidationFailed) as refused:
         recognise("大.pdf", PDF, ("pdf",), 5)

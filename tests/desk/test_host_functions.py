@@ -40,7 +40,7 @@ CASES = [
 def functions(engine):
     from types import SimpleNamespace
 
-    from engine.runtime.functions import HostFunctions
+    from engine.runtime.casework.functions import HostFunctions
 
     return HostFunctions(engine.desk, SimpleNamespace(now=engine.clock()), None, SimpleNamespace()).mapping()
 

@@ -317,7 +317,7 @@ def test_one_broken_scenario_does_not_keep_the_others_from_being_played(desk):
 
 
 def test_specimens_are_taken_by_the_desk_for_what_their_names_say():
-    from engine.runtime.attachments import KINDS
+    from engine.runtime.casework.attachments import KINDS
 
     assert {suffix: KINDS[suffix][1](specimen(f"a.{suffix}")) for suffix in KINDS} == dict.fromkeys(KINDS, True)
 

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from engine.runtime.numbering import number_prefix
-from engine.runtime.outcomes import checked_outcome, outcomes
+from engine.runtime.casework.numbering import number_prefix
+from engine.runtime.casework.outcomes import checked_outcome, outcomes
 from engine.runtime.sheets import parse_sheet, unresolved
 from tests.desk import desk_models as models
 

@@ -16,7 +16,7 @@ from engine.deadlines.arrangement import ArrangedDay
 from engine.deadlines.calendar import CLOSED, MAKEUP
 from engine.deadlines.sheettext import rule_rows
 from engine.errors import InvalidState
-from engine.runtime.casestate import after_clock_change
+from engine.runtime.casework.casestate import after_clock_change
 from engine.runtime.limits import calendar_proposals, clocks, recalculation, rule_changes, rulebook
 from engine.runtime.limits.clocks import ClockState
 from engine.store import tables

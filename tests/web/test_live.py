@@ -76,7 +76,7 @@ def test_a_change_of_another_node_is_noticed_and_so_is_one_that_commits_after_a_
     other.desk.urge(case.key, "请抓紧", by="du")
     assert watch.look()
     with engine.transaction(by="du") as tx:
-        from engine.runtime.casestate import trail_row
+        from engine.runtime.casework.casestate import trail_row
         from engine.store.tables import trail
 
         tx.add(trail, **{**trail_row(case.key, "urge", tx), "key": early})

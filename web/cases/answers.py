@@ -14,7 +14,7 @@ from flask import current_app, g
 from sqlalchemy import Connection, Row
 
 from engine.forms.rights import FieldRights, limited
-from engine.runtime.access import key_of_value, mask
+from engine.runtime.casework.access import key_of_value, mask
 from engine.words import Words
 from web import security
 from web.cases import queries

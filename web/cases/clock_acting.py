@@ -13,7 +13,7 @@ from engine.deadlines import Clock, date_words
 from engine.deadlines.clock import UNTIL_RESUMED, due_of, end_pauses, pause
 from engine.deadlines.pauses import PAUSE_KINDS, kind_word
 from engine.errors import InvalidState, NotPermitted, ValidationFailed
-from engine.runtime.access import access_case
+from engine.runtime.casework.access import access_case
 from engine.runtime.limits import pausing
 from engine.words import T, Words
 from web import security

@@ -1,4 +1,4 @@
-"""The statements of a case's page.  Each takes a case that :mod:`engine.runtime.access` has handed out."""
+"""The statements of a case's page.  Each takes a case that :mod:`engine.runtime.casework.access` has handed out."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection
 
 from engine.errors import Conflict, ValidationFailed
-from engine.runtime.access import OVERSEERS, visible_cases
+from engine.runtime.casework.access import OVERSEERS, visible_cases
 from engine.words import T
 from web import security
 from web.cases import answers, blueprint, queries

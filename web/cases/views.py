@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from engine.deadlines.pauses import kind_word
 from engine.errors import InvalidState, NotFound, ValidationFailed
-from engine.runtime.access import access_case
+from engine.runtime.casework.access import access_case
 from engine.runtime.limits import pausing
 from engine.words import T
 from web import filters, security

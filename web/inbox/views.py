@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from engine.errors import Conflict, EngineError
-from engine.runtime.access import access_task
+from engine.runtime.casework.access import access_task
 from engine.runtime.telling.notices import unpacked
 from engine.words import T, Words
 from web import filters, security

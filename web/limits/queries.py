@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from engine.runtime.access import MONITORS, visible_cases
+from engine.runtime.casework.access import MONITORS, visible_cases
 from engine.store.tables import case_file, clock
 
 OFFERED = 30

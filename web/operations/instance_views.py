@@ -9,7 +9,7 @@ from flask import g, render_template, request, url_for
 from sqlalchemy import Connection
 
 from engine.errors import NotFound
-from engine.runtime.access import AccessRefused
+from engine.runtime.casework.access import AccessRefused
 from engine.runtime.operations.values import LiveToken
 from web.operations import blueprint, instance_queries, queries
 from web.operations.incident_views import incident_facts

@@ -10,7 +10,7 @@ from flask import current_app, flash, g, request
 from sqlalchemy import Connection
 
 from engine.errors import Conflict, EngineError, NotFound
-from engine.runtime.access import access_operations, confidential, mask
+from engine.runtime.casework.access import access_operations, confidential, mask
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from engine.errors import EngineError, NotFound, ValidationFailed
-from engine.runtime.access import URGERS
+from engine.runtime.casework.access import URGERS
 from engine.runtime.supervision import bulletins, orders
 from engine.words import T
 from web import security

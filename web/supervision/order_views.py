@@ -11,7 +11,7 @@ from flask import flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 
 from engine.errors import Conflict, InvalidState, NotFound, ValidationFailed
-from engine.runtime.access import URGERS
+from engine.runtime.casework.access import URGERS
 from engine.runtime.supervision import orders
 from engine.words import T, Words
 from web import filters, security

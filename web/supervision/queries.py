@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, select
 
-from engine.runtime.access import visible_cases
+from engine.runtime.casework.access import visible_cases
 from engine.store.tables import attachment, case_file, clock, definition, rung_firing, supervision_order, trail, user_task
 from web.lights import BY_RANK, LIGHTS, rank_expression
 from web.supervision.state import PAGE_SIZE, SWITCHES, BoardState

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 
 from engine.errors import NotFound
 from engine.runtime import changes
-from engine.runtime.access import CHIEFS, URGERS, access_case
+from engine.runtime.casework.access import CHIEFS, URGERS, access_case
 from engine.runtime.supervision import bulletins
 from engine.words import T, Words
 from web import filters, security

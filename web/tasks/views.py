@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row
 
 from engine.errors import Conflict, InvalidState, NotFound, ValidationFailed
 from engine.forms.rights import FieldRights, limited, rights_of, shown
-from engine.runtime.access import access_case, access_task
-from engine.runtime.filing import EXTENSION_MESSAGE
-from engine.runtime.outcomes import outcomes
+from engine.runtime.casework.access import access_case, access_task
+from engine.runtime.casework.filing import EXTENSION_MESSAGE
+from engine.runtime.casework.outcomes import outcomes
 from engine.words import T
 from web import filters, security
 from web.cases import answers, queries

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, func, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotFound, Problem, ValidationFailed
-from engine.runtime.access import AccessRefused
+from engine.runtime.casework.access import AccessRefused
 from engine.runtime.design import files as design_files
 from engine.runtime.design.files import FileSet, Part, check_files, checksum, file_set, main_process, refusal_of_name
 from engine.runtime.design.skeleton import skeleton

@@ -18,9 +18,9 @@ from sqlalchemy import func, select
 from engine.bpmn.variables import plain
 from engine.errors import EngineError
 from engine.feel import FeelError, compile_expression
+from engine.runtime.casework.moments import moment
 from engine.runtime.design.scenarios import Scenario
 from engine.runtime.limits.clocks import RUNNING, STOPPED, ClockState
-from engine.runtime.moments import moment
 from engine.store import tables
 from engine.words import T, Words
 

@@ -11,10 +11,10 @@ from engine.bpmn.variables import plain
 from engine.errors import Problem, ValidationFailed
 from engine.feel import FeelError
 from engine.feel.values import to_text
-from engine.runtime.casestate import text_of
+from engine.runtime.casework.casestate import text_of
+from engine.runtime.casework.labels import URGENCIES, labelled
+from engine.runtime.casework.moments import instant
 from engine.runtime.design.sheet_choices import Choices, FormChoice, sample_answers
-from engine.runtime.labels import URGENCIES, labelled
-from engine.runtime.moments import instant
 from engine.runtime.sheets import Formula, Sheet, parse_sheet
 from engine.words import Words
 

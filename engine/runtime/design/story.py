@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from engine.bpmn.variables import plain
-from engine.runtime.casestate import people_of
+from engine.runtime.casework.casestate import people_of
+from engine.runtime.casework.outcomes import outcomes
 from engine.runtime.design.judging import differences, failure_words, short
 from engine.runtime.design.playing import Player, StepFailed
 from engine.runtime.design.sandbox import Sandbox, deployable, processes_of
 from engine.runtime.design.scenarios import Scenario
-from engine.runtime.outcomes import outcomes
 from engine.runtime.telling.notices import PERSONAL, unpacked
 from engine.store import tables
 from engine.words import T, Words

@@ -17,16 +17,16 @@ from sqlalchemy import select
 from engine.deadlines.pauses import PAUSE_KINDS
 from engine.forms.rights import limited, rights_of, shown
 from engine.organisation import excluded_by
-from engine.runtime.casestate import people_of
+from engine.runtime.casework.casestate import people_of
+from engine.runtime.casework.handling import task_context
+from engine.runtime.casework.outcomes import outcomes
 from engine.runtime.design.coverage import Coverage, coverage
 from engine.runtime.design.judging import differences, failure_words, suggested
 from engine.runtime.design.sandbox import Sandbox
 from engine.runtime.design.scenarios import SECONDS_EACH, Scenario, ScenarioResult
 from engine.runtime.design.story import Run, Teller
-from engine.runtime.handling import task_context
 from engine.runtime.limits.clocks import RUNNING, STOPPED
 from engine.runtime.limits.pausing import may_pause
-from engine.runtime.outcomes import outcomes
 from engine.runtime.unit import Unit
 from engine.store import tables
 from engine.words import T

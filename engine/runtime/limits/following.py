@@ -30,12 +30,12 @@ from engine.bpmn.timers import MODEL_FUNCTIONS, first_due
 from engine.bpmn.variables import DECIMAL_MARK, plain
 from engine.errors import EngineError
 from engine.feel import FeelError
+from engine.runtime.casework.moments import feel_time, moment
 from engine.runtime.limits.clocks import STOPPED, ClockState
-from engine.runtime.moments import feel_time, moment
 from engine.store import tables
 
 if TYPE_CHECKING:
-    from engine.runtime.casestate import CaseState
+    from engine.runtime.casework.casestate import CaseState
     from engine.runtime.desk import Desk
     from engine.runtime.effects import Effects
 

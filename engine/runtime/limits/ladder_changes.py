@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, exists, func, insert, literal, or_, select, update
 
 from engine.deadlines import Ladder, rung_times
-from engine.runtime.book import DEFAULT_LADDER
+from engine.runtime.casework.book import DEFAULT_LADDER
 from engine.runtime.limits.clocks import RUNNING, ClockState, derived_columns
 from engine.store import tables
 from engine.store.types import new_key

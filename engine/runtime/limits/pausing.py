@@ -1,6 +1,6 @@
 """Pausing limits of a case by decision of a person, and letting them go on.
 
-What the model pauses ends with its step (:mod:`engine.runtime.cases`); what a person pauses ends when a person, or an element with
+What the model pauses ends with its step (:mod:`engine.runtime.casework.cases`); what a person pauses ends when a person, or an element with
 ``clock.resume``, says so.  A pause begins and ends at the moment of the command: nobody writes time back into a limit that ran.
 """
 
@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Row, select
 
 from engine.deadlines.pauses import NEEDS_DOCUMENT, PAUSE_KINDS, kind_word
 from engine.errors import InvalidState, NotPermitted, ValidationFailed
-from engine.runtime import attachments
-from engine.runtime.access import CHIEFS, URGERS, AccessRefused
-from engine.runtime.casestate import Note, after_clock_change, trail_row
-from engine.runtime.filing import handlers_of
+from engine.runtime.casework import attachments
+from engine.runtime.casework.access import CHIEFS, URGERS, AccessRefused
+from engine.runtime.casework.casestate import Note, after_clock_change, trail_row
+from engine.runtime.casework.filing import handlers_of
 from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.telling.notices import Notices

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 from engine.deadlines import WorkCalendar
 from engine.deadlines import clock as deadlines
 from engine.errors import NotFound, NotPermitted, ValidationFailed
-from engine.runtime.casestate import after_clock_change, trail_row
+from engine.runtime.casework.casestate import after_clock_change, trail_row
 from engine.runtime.limits import clocks, following, worktime
 from engine.runtime.limits.clocks import STOPPED, ClockState
 from engine.runtime.telling.notices import Notices

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select
 from engine.deadlines import Rule
 from engine.deadlines.clock import due_of
 from engine.errors import EngineError, NotFound, ValidationFailed
-from engine.runtime.casestate import after_clock_change, trail_row
-from engine.runtime.filing import handlers_of
+from engine.runtime.casework.casestate import after_clock_change, trail_row
+from engine.runtime.casework.filing import handlers_of
 from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.limits.rulebook import COUNTING, require_editor

@@ -21,7 +21,7 @@ from engine.deadlines.counting import Due, due
 from engine.deadlines.rules import MOST, VERIFIED, RuleTable, day_of, promise_refusals, refusals_of, rule_of_row
 from engine.deadlines.sheettext import rule_rows, with_rule
 from engine.errors import EngineError, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.access import AccessRefused
+from engine.runtime.casework.access import AccessRefused
 from engine.runtime.deploy import deploy
 from engine.runtime.limits import clocks
 from engine.store import tables

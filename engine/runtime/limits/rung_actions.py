@@ -16,8 +16,8 @@ from sqlalchemy import bindparam, select, update
 from engine.deadlines import Ladder, Rung, WorkCalendar, rung_times
 from engine.deadlines.amounts import plain
 from engine.organisation import Directory
-from engine.runtime.casestate import carry_due_dates, trail_row
-from engine.runtime.handling import receiver_refusal
+from engine.runtime.casework.casestate import carry_due_dates, trail_row
+from engine.runtime.casework.handling import receiver_refusal
 from engine.runtime.limits.clocks import ClockState, derived_columns
 from engine.runtime.supervision import bulletins, deductions, orders
 from engine.runtime.telling.notices import Notices, alarm

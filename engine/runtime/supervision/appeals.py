@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select, update
 
 from engine.deadlines import date_words
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime.access import CHIEFS, AccessRefused
-from engine.runtime.attachments import Download, store
-from engine.runtime.casestate import trail_row
+from engine.runtime.casework.access import CHIEFS, AccessRefused
+from engine.runtime.casework.attachments import Download, store
+from engine.runtime.casework.casestate import trail_row
 from engine.runtime.supervision import cards
 from engine.runtime.telling.notices import Notices
 from engine.store import tables

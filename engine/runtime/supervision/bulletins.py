@@ -19,9 +19,9 @@ from sqlalchemy import ColumnElement, Connection, Row, String, and_, cast, exist
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime import numbering
-from engine.runtime.access import CHIEFS, URGERS, AccessRefused
-from engine.runtime.casestate import trail_row
+from engine.runtime.casework import numbering
+from engine.runtime.casework.access import CHIEFS, URGERS, AccessRefused
+from engine.runtime.casework.casestate import trail_row
 from engine.runtime.limits.clocks import RUNNING, ClockState
 from engine.runtime.supervision import bulletin_text, orders
 from engine.runtime.telling.notices import Notices

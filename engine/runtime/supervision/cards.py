@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from engine.deadlines.monitoring_rules import Degree, MonitoringRule
 from engine.organisation import Directory
-from engine.runtime import numbering
-from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
-from engine.runtime.casestate import people_of, trail_row
+from engine.runtime.casework import numbering
+from engine.runtime.casework.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
+from engine.runtime.casework.casestate import people_of, trail_row
 from engine.runtime.supervision.findings import Finding
 from engine.runtime.telling.notices import Notices, packed
 from engine.runtime.telling.recipients import Recipients, open_tasks
@@ -63,7 +63,7 @@ def may_appeal(card: Any, identities: Collection[str], groups: Collection[str]) 
 
 
 def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``card`` joined with ``case_file``: the cards somebody may read; ``visible`` as :func:`engine.runtime.access.visible_cases`."""
+    """SQL on ``card`` joined with ``case_file``: the cards somebody may read; ``visible`` as :func:`engine.runtime.casework.access.visible_cases`."""
     mine = addressed(identities, groups)
     return or_(mine, and_(visible)) if not READERS.isdisjoint(groups) else mine
 

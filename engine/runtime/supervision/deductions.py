@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime.access import CHIEFS, URGERS, AccessRefused
+from engine.runtime.casework.access import CHIEFS, URGERS, AccessRefused
 from engine.runtime.supervision import orders
 from engine.runtime.telling.notices import Notices
 from engine.runtime.telling.recipients import Recipients

@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, fu
 
 from engine.deadlines import Clock, WorkCalendar, explain
 from engine.deadlines.monitoring_rules import LIMIT_KINDS, Degree, MonitoringRule, MonitoringSheet
-from engine.runtime.casestate import names_of
+from engine.runtime.casework.casestate import names_of
+from engine.runtime.casework.moments import office_time
+from engine.runtime.casework.outcomes import outcomes
 from engine.runtime.limits.clocks import RUNNING, STOPPED
-from engine.runtime.moments import office_time
-from engine.runtime.outcomes import outcomes
 from engine.store import tables
 from engine.words import T, Words
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, cast, exists, select
 
-from engine.runtime.access import CHIEFS
+from engine.runtime.casework.access import CHIEFS
 from engine.runtime.supervision import orders
 from engine.runtime.telling.digest import AT
 from engine.runtime.telling.notices import CLAIM_WIDTH, Notices

@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime import numbering
-from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
-from engine.runtime.casestate import trail_row
+from engine.runtime.casework import numbering
+from engine.runtime.casework.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
+from engine.runtime.casework.casestate import trail_row
 from engine.runtime.telling.notices import Notices
 from engine.runtime.telling.recipients import Recipients, open_tasks
 from engine.store import tables
@@ -308,7 +308,7 @@ def steps(conn: Connection, key: int) -> list[Row]:
 def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
     """SQL on ``supervision_order`` joined with ``case_file``: the orders somebody may read.
 
-    ``visible`` is :func:`engine.runtime.access.visible_cases`; it opens orders to who oversees, not to every reader of a case.
+    ``visible`` is :func:`engine.runtime.casework.access.visible_cases`; it opens orders to who oversees, not to every reader of a case.
     """
     mine = addressed(identities, groups)
     return or_(mine, and_(visible)) if not READERS.isdisjoint(groups) else mine

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from engine.errors import InvalidState, NotFound, ValidationFailed
 from engine.organisation import Directory, Person
-from engine.runtime.access import CHIEFS
+from engine.runtime.casework.access import CHIEFS
 from engine.runtime.telling import preferences
 from engine.runtime.telling.notice_texts import Message, Subject, written, written_together
 from engine.runtime.telling.notices import Notices, alarm, packed, unpacked

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from engine.organisation import Directory
-from engine.runtime.access import CHIEFS
+from engine.runtime.casework.access import CHIEFS
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS, new_key
 from engine.words import T, Words

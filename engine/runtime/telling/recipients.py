@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select
 from engine.deadlines import Rung
 from engine.deadlines.ladder import UNCLAIMED
 from engine.organisation import Directory, excluded_by
-from engine.runtime.access import CHIEFS
-from engine.runtime.casestate import people_of
+from engine.runtime.casework.access import CHIEFS
+from engine.runtime.casework.casestate import people_of
 from engine.store import tables
 from engine.words import T, Words
 

@@ -19,8 +19,8 @@ from engine.deadlines.pauses import PAUSE_KINDS
 from engine.errors import EngineError, ValidationFailed
 from engine.forms import rights_of
 from engine.organisation import excluded_by
-from engine.runtime.book import DEFAULT_LADDER
-from engine.runtime.casestate import (
+from engine.runtime.casework.book import DEFAULT_LADDER
+from engine.runtime.casework.casestate import (
     CaseState,
     Note,
     after_clock_change,
@@ -32,10 +32,10 @@ from engine.runtime.casestate import (
     text_of,
     trail_row,
 )
-from engine.runtime.labels import URGENCIES, labelled
+from engine.runtime.casework.labels import URGENCIES, labelled
+from engine.runtime.casework.moments import instant, moment
 from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
-from engine.runtime.moments import instant, moment
 from engine.runtime.telling.notices import Notices
 from engine.store import tables
 from engine.words import T, Words

@@ -13,9 +13,9 @@ from engine.bpmn.variables import plain
 from engine.feel import FeelError
 from engine.feel.values import to_text
 from engine.organisation import Directory
+from engine.runtime.casework.moments import office_time
 from engine.runtime.limits import clocks
 from engine.runtime.limits.clocks import ClockState
-from engine.runtime.moments import office_time
 from engine.runtime.sheets import Sheet
 from engine.store import tables
 from engine.store.types import new_key

@@ -11,11 +11,11 @@ from sqlalchemy import String, bindparam, cast, literal, select, update
 from engine.bpmn.variables import visible
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.organisation import excluded_by
-from engine.runtime.access import CHIEFS
-from engine.runtime.casestate import CaseState, Note, trail_row
+from engine.runtime.casework.access import CHIEFS
+from engine.runtime.casework.casestate import CaseState, Note, trail_row
+from engine.runtime.casework.outcomes import checked_outcome, outcome_variable, refuse
 from engine.runtime.limits import clocks
 from engine.runtime.limits.clocks import ClockState
-from engine.runtime.outcomes import checked_outcome, outcome_variable, refuse
 from engine.runtime.telling.notices import Notices
 from engine.runtime.types import Instance
 from engine.store import queries, tables

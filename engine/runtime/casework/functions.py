@@ -18,10 +18,10 @@ from engine.deadlines import Rule
 from engine.deadlines import clock as deadlines
 from engine.deadlines import due as due_of_rule
 from engine.errors import EngineError
-from engine.runtime.casestate import CaseState, Note, read_cases
+from engine.runtime.casework.casestate import CaseState, Note, read_cases
+from engine.runtime.casework.moments import feel_time, moment
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.limits.following import THE_CLOCKS, pick
-from engine.runtime.moments import feel_time, moment
 from engine.store import tables
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.organisation import excluded_by
-from engine.runtime import attachments, numbering
-from engine.runtime.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
-from engine.runtime.casestate import Note, after_clock_change, people_of, received_text, trail_row
-from engine.runtime.functions import may_extend
+from engine.runtime.casework import attachments, numbering
+from engine.runtime.casework.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
+from engine.runtime.casework.casestate import Note, after_clock_change, people_of, received_text, trail_row
+from engine.runtime.casework.functions import may_extend
+from engine.runtime.casework.moments import instant
+from engine.runtime.casework.outcomes import refuse
 from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
-from engine.runtime.moments import instant
-from engine.runtime.outcomes import refuse
 from engine.runtime.telling.notices import Notices
 from engine.runtime.types import Instance
 from engine.store import tables

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, insert, or_, select, update
 
 from engine.errors import InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.drafts import require_subject
+from engine.runtime.casework.drafts import require_subject
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T, Words
