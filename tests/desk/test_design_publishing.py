@@ -97,6 +97,24 @@ def test_two_who_decide_at_the_same_moment_publish_once(designers, engine):
     assert engine.definition("form", "licence_step").version == 2
 
 
+def test_who_decides_between_the_two_looks_of_another_is_named_to_them(designers, engine, monkeypatch):
+    found = submit(designers, change(designers))
+    look = plans.plan
+
+    def overtaken(desk, conn, draft):
+        monkeypatch.setattr(plans, "plan", look)
+        faster = threading.Thread(target=publishing.approve, args=(designers, found.key), kwargs={"revision": 1, "by": "tao"})
+        faster.start()
+        faster.join()
+        return look(desk, conn, draft)
+
+    monkeypatch.setattr(plans, "plan", overtaken)
+    with pytest.raises(Conflict) as refused:
+        publishing.approve(designers, found.key, revision=1, by="admin2")
+    assert refused.value.by == "tao"
+    assert engine.definition("form", "licence_step").version == 2
+
+
 def test_submitting_twice_makes_one_submission(designers, engine, rows):
     draft = change(designers)
     submit(designers, draft)

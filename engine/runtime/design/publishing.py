@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, DeploymentRejected, EngineError, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.runtime import due
-from engine.runtime.access import AccessRefused
+from engine.runtime.casework.access import AccessRefused
 from engine.runtime.deploy import deploy
 from engine.runtime.design import drafts, plans
 from engine.runtime.design.drafts import Draft
@@ -218,23 +218,32 @@ def _require_approver(desk: Desk, by: str, found: Submission, address: str | Non
 
 
 def _agree(desk: Desk, key: int, revision: int, note: str, by: str, address: str | None) -> Submission:
+    try:
+        _decide(desk, key, revision, note.strip()[:REASON_LIMIT], by, address)
+    except EngineError:
+        # What seemed wrong with it may be the decision of somebody else, made between two looks: nothing differs any more, say.
+        with desk.engine.reading() as conn:
+            _require_waiting(desk, submission(desk, conn, key, by), revision)
+        raise
+    with desk.engine.reading() as conn:
+        return submission(desk, conn, key, by)
+
+
+def _decide(desk: Desk, key: int, revision: int, note: str, by: str, address: str | None) -> None:
     with desk.engine.reading() as conn:
         found = submission(desk, conn, key, by)
         _require_waiting(desk, found, revision)
         draft = drafts.get(desk, conn, found.draft_key, by)
         planned = plans.plan(desk, conn, draft)
     plans.require_sound(desk, planned, found.compared, True)
-    if found.effective_at is not None and found.effective_at > desk.engine.clock():
-        with desk.audited(by, address) as tx:
-            values = {"state": "SCHEDULED", "decided_by": by, "decided_at": tx.now, "note": note.strip()[:REASON_LIMIT]}
-            if not _move(tx, found, "WAITING", values):
-                raise _decided(desk, tx.conn, key)
-            tx.audit("design.approve", f"submission:{key}", draft=draft.key, effective_at=found.effective_at.isoformat())
-            _tell(desk, tx, _concerned(found), T("The new version of “%(title)s” is approved and takes effect on its day.", title=draft.title))
-    else:
-        _publish(desk, found, draft, planned, {"decided_by": by, "note": note.strip()[:REASON_LIMIT]}, by, address)
-    with desk.engine.reading() as conn:
-        return submission(desk, conn, key, by)
+    if found.effective_at is None or found.effective_at <= desk.engine.clock():
+        _publish(desk, found, draft, planned, {"decided_by": by, "note": note}, by, address)
+        return
+    with desk.audited(by, address) as tx:
+        if not _move(tx, found, "WAITING", {"state": "SCHEDULED", "decided_by": by, "decided_at": tx.now, "note": note}):
+            raise _decided(desk, tx.conn, key)
+        tx.audit("design.approve", f"submission:{key}", draft=draft.key, effective_at=found.effective_at.isoformat())
+        _tell(desk, tx, _concerned(found), T("The new version of “%(title)s” is approved and takes effect on its day.", title=draft.title))
 
 
 def _publish(
