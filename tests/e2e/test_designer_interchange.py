@@ -1,115 +1,24 @@
 """Files of other tools in the editor: every file of the interchange kit, files with the extensions of other vendors, broken and huge ones.
 
-Models are compared, not text: two files are the same when their elements, attributes, references and drawings are the same, whatever
-prefixes, line breaks and order of attributes they are written with (:func:`model`).
+How two files are compared: :mod:`tests.support.interchange`.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from lxml import etree
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
+from tests.support.interchange import BPMN, BPMNDI, DESIGNER, Editor, differences, quiet, round_trip
 from tests.support.server import RunningServer
 
 KIT = Path(__file__).resolve().parents[3] / "shared" / "kits" / "bpmn"
-DESIGNER = "yaojing"
-BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-BPMNDI = "http://www.omg.org/spec/BPMN/20100524/DI"
-XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-NUMBER = re.compile(r"-?\d+(\.\d+)?([eE]-?\d+)?")
-
-DEFAULTS = {
-    "typeLanguage": "http://www.w3.org/2001/XMLSchema", "expressionLanguage": "http://www.w3.org/1999/XPath", "isInterrupting": "true",
-    "parallelMultiple": "false", "startQuantity": "1", "completionQuantity": "1", "isForCompensation": "false", "isCollection": "false",
-    "minimum": "0", "maximum": "1", "cancelActivity": "true", "triggeredByEvent": "false", "waitForCompletion": "true",
-    "isSequential": "false", "eventGatewayType": "Exclusive", "gatewayDirection": "Unspecified", "behavior": "All", "testBefore": "false",
-    "cancelRemainingInstances": "true", "instantiate": "false", "loopType": "None", "textFormat": "text/plain",
-}  # fmt: skip
-"""What the schema of BPMN 2.0 says where an attribute is absent (BPMN20.xsd)."""
-NOT_LAID_OUT = re.compile("文件里的流程“([^”]*)”没有画出来")
-SAID_TO_BE_MISSING = re.compile("文件里引用了“([^”]*)”")
-
-Model = tuple[str, frozenset, str, tuple]
-
-
-def model(node: etree._Element) -> Model:
-    """An element as (name, attributes, text, children), free of everything that is only a way of writing it.
-
-    Prefixes are resolved in names, in ``xsi:type`` and in references; white space around text goes; numbers are compared as numbers.
-    Children keep their order among those of the same name (waypoints, flows of one gateway), not between names: the schema of BPMN
-    fixes that order, and a tool may put right what another one wrote out of order.
-    """
-    attributes = frozenset((name, _value(node, name, value)) for name, value in node.attrib.items() if not _says_nothing(name, value))
-    children = [model(each) for each in node if isinstance(each.tag, str)]
-    text = _value(node, "", (node.text or "").strip()) if not children else ""
-    return node.tag, attributes, text, tuple(sorted(children, key=lambda child: child[0]))
-
-
-def _value(node: etree._Element, name: str, value: str) -> Any:
-    value = value.strip()
-    if NUMBER.fullmatch(value):
-        return float(value)
-    prefix, colon, local = value.partition(":")
-    if colon and prefix in node.nsmap and re.fullmatch(r"[\w.-]+", local):
-        return f"{{{node.nsmap[prefix]}}}{local}" if name == XSI_TYPE else local
-    return value
-
-
-def _says_nothing(name: str, value: str) -> bool:
-    """Whether an attribute only repeats what the schema of BPMN says when it is absent."""
-    return DEFAULTS.get(name) == value.strip()
-
-
-def parts(found: Model, path: str = "") -> Iterator[str]:
-    """The model as lines, one for each element, attribute and text: what a reader of a difference wants to see."""
-    tag, attributes, text, children = found
-    here = f"{path}/{etree.QName(tag).localname}"
-    name = next((str(value) for key, value in attributes if key == "id"), "")
-    here += f"[{name}]" if name else ""
-    yield here
-    yield from (f"{here} @{key}={value}" for key, value in attributes)
-    if text:
-        yield f"{here} = {text}"
-    for child in children:
-        yield from parts(child, here)
-
-
-def differences(one: str | bytes, other: str | bytes, missing: Iterable[str] = ()) -> list[str]:
-    """What the first has and the second has not (−), and the other way round (+); references to what is ``missing`` left aside."""
-    before, after = (Counter(parts(model(_without(_root(each), set(missing))))) for each in (one, other))
-    return sorted([f"− {line}" for line in (before - after).elements()] + [f"+ {line}" for line in (after - before).elements()])
-
-
-def _without(root: etree._Element, missing: set[str]) -> etree._Element:
-    """The tree without references to ``missing``, which must be no ids of it; a shape of what is missing shows nothing."""
-    assert not missing & set(root.xpath("//@id"))
-    for node in root.xpath("//*[@bpmnElement]"):
-        if node.get("bpmnElement").rpartition(":")[2] in missing or node.get("bpmnElement") in missing:
-            node.getparent().remove(node)
-    for node in root.iter(etree.Element):
-        for name, value in list(node.attrib.items()):
-            if value in missing:
-                del node.attrib[name]
-        if not len(node) and (node.text or "").strip() in missing:
-            node.getparent().remove(node)
-    return root
-
-
-def _root(text: str | bytes) -> etree._Element:
-    return etree.fromstring(text if isinstance(text, bytes) else text.encode(), etree.XMLParser(resolve_entities=False, remove_comments=True))
-
-
-# --- the editor ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -120,63 +29,16 @@ def designing(server: RunningServer) -> Iterator[Engine]:
     engine.dispose()
 
 
-class Editor:
-    """The editor of an empty draft: files go in by the button 导入, and out by 导出."""
-
-    def __init__(self, page: Page, url: str, key: int) -> None:
-        self.page, self.url, self.key = page, url, key
-
-    def open(self) -> Editor:
-        self.page.goto(f"{self.url}/designer/drafts/{self.key}/edit")
-        expect(self.page.locator("#designer[data-ready]")).to_be_attached()
-        return self
-
-    def bring_in(self, name: str, content: bytes) -> str:
-        """Import a file; gives what the editor says about it."""
-        self.page.locator("[data-import-file]").set_input_files({"name": name, "mimeType": "application/xml", "buffer": content})
-        note = self.page.locator("[data-note=imported]").filter(has_text=name)
-        expect(note).to_be_attached(timeout=60_000)
-        return note.inner_text()
-
-    def take_out(self) -> bytes:
-        with self.page.expect_download() as loading:
-            self.page.locator("[data-act=export-bpmn]").dispatch_event("click")
-        return Path(loading.value.path()).read_bytes()
-
-
 @pytest.fixture
 def editor(desk: Desk, designing: Engine) -> Editor:
     draft = drafts.create(designing.desk, title="互换", by=DESIGNER)
     return Editor(desk.person(DESIGNER).page, desk.url, draft.key).open()
 
 
-def quiet(editor: Editor) -> Editor:
-    """Without the server's check and autosave, which are not what hundreds of files in a row are about."""
-    editor.page.route("**/designer/lint", lambda route: route.fulfill(json={"problems": []}))
-    editor.page.route("**/autosave", lambda route: route.fulfill(status=204))
-    return editor
-
-
 def kit_files() -> list[Path]:
     if not KIT.exists():
         pytest.skip("The BPMN kit is not there: ../shared/kits/bpmn (relative to the repository) is missing.")
     return [path for folder in ("", "accept", "constraints") for path in sorted((KIT / folder).glob("*.bpmn"))]
-
-
-def has_drawing(content: bytes) -> bool:
-    return b"BPMNShape" in content
-
-
-def undrawn(content: bytes, named: list[str]) -> set[str]:
-    """Ids of the steps, events and gateways that have no shape, but for those of the processes ``named``."""
-    root = _root(content)
-    shapes = {shape.get("bpmnElement").rpartition(":")[2] for shape in root.iter(f"{{{BPMNDI}}}BPMNShape") if shape.get("bpmnElement")}
-    processes = [each for each in root.findall(f"{{{BPMN}}}process") if (each.get("name") or each.get("id")) not in named]
-    nodes = {node.get("id") for each in processes for node in each.iter() if isinstance(node.tag, str) and FLOW_NODE.search(node.tag)}
-    return nodes - shapes
-
-
-FLOW_NODE = re.compile(rf"^{{{re.escape(BPMN)}}}(\w*Task|task|\w+Event|\w+Gateway|subProcess|adHocSubProcess|transaction|callActivity)$")
 
 
 def test_every_file_of_the_kit_opens_leaves_and_opens_again_with_the_same_model(editor: Editor, desk: Desk, record_property):
@@ -186,15 +48,7 @@ def test_every_file_of_the_kit_opens_leaves_and_opens_again_with_the_same_model(
     desk.forgives("failed to import <bpmn:DataOutputAssociation")
     wrong: dict[str, list[str]] = {}
     for number, path in enumerate(files):
-        before = path.read_bytes()
-        said = editor.bring_in(f"{number}-{path.name}", before)
-        after = editor.take_out()
-        found = differences(before, after, SAID_TO_BE_MISSING.findall(said))
-        if not has_drawing(before):
-            found = [line for line in found if "/BPMNDiagram" not in line]
-            found += [f"{each} has no place on the drawing" for each in undrawn(after, NOT_LAID_OUT.findall(said))]
-        editor.bring_in(f"again-{number}-{path.name}", after)
-        found += differences(after, editor.take_out())
+        said, found = round_trip(editor, f"{number}-{path.name}", path.read_bytes())
         if found or "已导入" not in said:
             wrong[path.name] = [said, *found]
     record_property("files", len(files))
@@ -282,6 +136,14 @@ def test_a_file_in_another_encoding_keeps_its_characters(editor: Editor, encodin
 
 # --- broken and huge ----------------------------------------------------------------------------------------------------------
 
+def small(**parts: str) -> bytes:
+    """The small process with ``EXTRA``, ``ATTRIBUTES``, ``ELEMENTS``, ``SHAPE`` filled in."""
+    content = SMALL
+    for name in ("EXTRA", "ATTRIBUTES", "ELEMENTS", "SHAPE"):
+        content = content.replace(name, parts.get(name, ""))
+    return content.encode()
+
+
 BROKEN = {
     "empty": (b"   ", "是空的"),
     "cut off": (SMALL.encode()[:900], "损坏"),
@@ -289,6 +151,11 @@ BROKEN = {
     "other XML": (b"<html><body>x</body></html>", "不是 BPMN 2.0"),
     "document type": (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "DOCTYPE"),
     "wrong encoding": (SMALL.encode("gbk"), "编码"),
+    "other namespace": (small().replace(BPMN.encode(), b"http://www.omg.org/bpmn20"), "不是 BPMN 2.0"),
+    "entities that grow": (
+        b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x;&x;"><!ENTITY z "&y;&y;&y;&y;&y;&y;&y;&y;">]><a>&z;</a>',
+        "DOCTYPE",
+    ),
     "no process": (f'<definitions xmlns="{BPMN}" id="d" targetNamespace="x"/>'.encode(), "没有流程"),
     # The reader of the drawing tool takes names of elements in ASCII only.
     "names it cannot read": (SMALL.replace("EXTRA", 'xmlns:x="http://x.cn"').replace("ATTRIBUTES", "").replace("SHAPE", "").replace("ELEMENTS", "<x:节点/>").encode(), "x:节点"),
@@ -305,6 +172,94 @@ def test_a_broken_file_says_why_and_leaves_the_drawing_alone(editor: Editor, kin
     assert "图没有改变" in said
     assert why in said
     assert editor.take_out() == before
+
+
+def test_fifty_megabytes_are_refused_and_the_work_stays(editor: Editor, tmp_path: Path):
+    large = tmp_path / "large.bpmn"
+    large.write_bytes(small(ELEMENTS="<!--" + "x" * 50_000_000 + "-->"))
+    editor.bring_in("first.bpmn", small())
+    before = editor.take_out()
+
+    editor.page.locator("[data-import-file]").set_input_files(large)
+
+    note = editor.page.locator("[data-note=imported]").filter(has_text="large.bpmn")
+    expect(note).to_contain_text("图没有改变", timeout=60_000)
+    expect(note).to_contain_text("5 MB")
+    assert editor.take_out() == before
+
+
+BROKEN_INSIDE = {
+    "an id twice": (small().replace(b'id="e"', b'id="t"', 1), "“t”用了两次"),
+    "references to nothing": (small().replace(b'targetRef="e"', b'targetRef="nobody"'), "“nobody”"),
+    "a drawing of nothing": (re.sub(rb"<process .*</process>", b'<process id="leave"/>', small(), flags=re.S), "没有这个元素"),
+    "an id in Chinese": (small().replace(b'"t"', '"审批"'.encode()), "标识“审批”不能保留"),
+    "an id that begins with a digit": (small().replace(b'"t"', b'"810797AB"'), "已改为“_810797AB”"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_INSIDE)
+def test_a_file_that_contradicts_itself_opens_with_what_can_be_read_and_says_the_rest(editor: Editor, desk: Desk, kind: str):
+    desk.forgives("failed to import")
+    content, what = BROKEN_INSIDE[kind]
+    before = editor.take_out()
+
+    said = editor.bring_in("contradicts.bpmn", content)
+
+    assert "已导入" in said
+    assert what in said
+    editor.page.get_by_role("button", name="撤销导入").click()
+    expect(editor.page.locator('[data-canvas] [data-element-id="s"]')).to_have_count(0)
+    expect(editor.page.locator("[data-canvas] .djs-shape").first).to_be_attached()
+    assert differences(before, editor.take_out()) == []
+
+
+def test_an_id_that_had_to_be_changed_is_changed_wherever_it_stands(editor: Editor):
+    content = small().replace(b'"t"', '"审批"'.encode())
+
+    editor.bring_in("chinese.bpmn", content)
+
+    assert differences(small().replace(b'"t"', b'"_5ba16279"'), editor.take_out()) == []
+
+
+def test_shapes_with_one_id_are_all_kept(editor: Editor):
+    content = small().replace(b'id="t_di"', b'id="s_di"')
+
+    editor.bring_in("null.bpmn", content)
+
+    assert differences(content.replace(b'<bpmndi:BPMNShape id="s_di" bpmnElement="t"', b'<bpmndi:BPMNShape id="s_di_2" bpmnElement="t"'), editor.take_out()) == []
+
+
+def test_a_sub_process_that_shows_its_steps_without_saying_so_keeps_them_in_its_frame(editor: Editor):
+    inner = b'<subProcess id="t" name="x"><task id="inside"/></subProcess>'
+    content = re.sub(rb"<userTask .*</userTask>", inner, small(), flags=re.S)
+    shape = b'<bpmndi:BPMNShape id="inside_di" bpmnElement="inside"><dc:Bounds x="210" y="90" width="60" height="40"/></bpmndi:BPMNShape></bpmndi:BPMNPlane>'
+    content = content.replace(b"</bpmndi:BPMNPlane>", shape)
+
+    editor.bring_in("inside.bpmn", content)
+
+    expect(editor.page.locator('[data-canvas] [data-element-id="inside"]')).to_be_visible()
+    assert differences(content, editor.take_out()) == []
+
+
+NAMESPACES = {
+    "the same address as default and with a prefix": 'xmlns:x="http://tool.example.cn" x:code="a"',
+    "a prefix that we have for something else": 'xmlns:color="http://www.omg.org/spec/BPMN/non-normative/color" color:background-color="#ff6347"',
+    "our own prefix for another tool": 'xmlns:zeebe="http://tool.example.cn" zeebe:code="a"',
+}
+
+
+@pytest.mark.parametrize("kind", NAMESPACES)
+def test_attributes_keep_their_namespace_however_it_is_declared(editor: Editor, kind: str):
+    declared, attribute = NAMESPACES[kind].split(" ")
+    content = small(EXTRA=declared, ATTRIBUTES=attribute)
+    if "default" in kind:
+        body = content.decode().replace(f'xmlns="{BPMN}"', f'xmlns="http://tool.example.cn" xmlns:model="{BPMN}"')
+        content = re.sub(r"<(/?)(?=[a-z]\w*[ />])(?![\w]+:)", r"<\1model:", body).encode()
+
+    said = editor.bring_in("spaces.bpmn", content)
+
+    assert "已导入" in said
+    assert differences(content, editor.take_out()) == []
 
 
 def huge(elements: int) -> bytes:

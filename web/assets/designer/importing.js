@@ -2,8 +2,11 @@
  * Files of other tools: read first, shown afterwards. What cannot be read leaves the drawing as it is; what was not
  * understood is listed; what has no diagram gets one.
  */
+import { settleIds } from './ids.js';
+import { settleNamespaces } from './namespaces.js';
 import { words } from './words.js';
 
+const SHOWN = 30;
 const MEGABYTE = 1024 * 1024;
 export const FILE_LIMIT = 5 * MEGABYTE;
 
@@ -18,14 +21,25 @@ const TOOLS = [
   ['http://spiffworkflow.org', 'SpiffWorkflow'],
   ['https://spiffworkflow.org', 'SpiffWorkflow'],
   ['http://www.trisotech.com', 'Trisotech'],
+  ['https://www.trisotech.com', 'Trisotech'],
+  ['http://trisotech.com', 'Trisotech'],
+  ['http://www.bonitasoft.org', 'Bonita'],
+  ['http://processmaker.com', 'ProcessMaker'],
+  ['http://caseagile.com', 'CaseAgile'],
+  ['http://www.w4.eu', 'W4'],
+  ['http://www.itp-commerce.com', 'itp-commerce'],
+  ['http://www.bpsim.org', 'BPSim'],
   ['http://www.ibm.com', 'IBM'],
   ['http://oracle.com', 'Oracle'],
   ['http://xmlns.oracle.com', 'Oracle'],
   ['http://www.omnyflow', 'Omny'],
   ['http://www.sparxsystems', 'Enterprise Architect'],
   ['http://www.yaoqiang.org', 'Yaoqiang'],
+  ['http://bpmn.sourceforge.net', 'Yaoqiang'],
   ['http://www.aris', 'ARIS'],
+  ['http://www.softwareag.com/aris', 'ARIS'],
   ['http://www.adonis', 'ADONIS'],
+  ['http://www.boc-group.com', 'ADONIS'],
   ['http://bpmn.sap.com', 'SAP'],
   ['http:///com.sap', 'SAP'],
 ];
@@ -62,23 +76,27 @@ const DIAGRAM = 'http://www.omg.org/spec/BPMN/20100524/DI';
 
 export class NotReadable extends Error {}
 
+/** Line breaks in names as one character: of the two that Windows has, the drawing tool makes a space and a break. */
+const plainBreaks = (text) => text.replace(/<!\[CDATA\[[^]*?\]\]>|&#(?:13|x0*d);(?:\n|&#(?:10|x0*a);)?/gi, (found) => (found.startsWith('<') ? found : '&#10;'));
+
 /**
  * Looks at a file before it is shown. Resolves to `{xml, notes: [sentence]}`, the XML with a diagram; rejects with
  * `NotReadable`, whose message says why.
  */
-export async function examineFile(text) {
-  if (text === null) {
+export async function examineFile(given) {
+  if (given === null) {
     throw new NotReadable(words('It is not written in the encoding that it declares.'));
   }
-  if (text.length > FILE_LIMIT) {
+  if (given.length > FILE_LIMIT) {
     throw new NotReadable(words('The file is larger than {limit} MB. Split the process with call activities.', { limit: FILE_LIMIT / MEGABYTE }));
   }
-  if (!text.trim()) {
+  if (!given.trim()) {
     throw new NotReadable(words('The file is empty.'));
   }
-  if (/<!DOCTYPE|<!ENTITY/i.test(text.slice(0, 4096))) {
+  if (/<!DOCTYPE|<!ENTITY/i.test(given.slice(0, 4096))) {
     throw new NotReadable(words('The file brings a document type of its own (DOCTYPE), which is not accepted.'));
   }
+  const text = plainBreaks(given);
   const document = new DOMParser().parseFromString(text, 'application/xml');
   const broken = document.getElementsByTagName('parsererror')[0];
   if (broken) {
@@ -91,10 +109,14 @@ export async function examineFile(text) {
   if (!['process', 'collaboration', 'choreography'].some((name) => document.getElementsByTagNameNS(MODEL, name).length)) {
     throw new NotReadable(words('The file holds no process.'));
   }
-  const notes = foreignNamespaces(document).map(({ tool }) => words('Settings of {tool} are kept in the file but not carried out here.', { tool }));
-  let xml = text;
+  const tools = new Set(foreignNamespaces(document).map((each) => each.tool));
+  const notes = [...tools].map((tool) => words('Settings of {tool} are kept in the file but not carried out here.', { tool }));
+  const { renamed, changed } = settleIds(document);
+  notes.push(...renamed.slice(0, SHOWN).map(([old, id]) => words('The id “{old}” cannot be kept: it has to begin with a letter and consist of letters, digits, “_”, “-” and “.”. It is now “{id}”.', { old, id })));
+  const settled = settleNamespaces(document);
+  let xml = settled || changed ? new XMLSerializer().serializeToString(document) : text;
   if (!document.getElementsByTagNameNS(DIAGRAM, 'BPMNShape').length) {
-    xml = await laidOutXml(text, document);
+    xml = await laidOutXml(xml, document);
     notes.unshift(...notLaidOut(xml));
     notes.unshift(words('The file had no diagram; it was laid out automatically. Move the elements as you like.'));
   }
@@ -125,8 +147,6 @@ function notLaidOut(xml) {
     .map((process) => words('The process “{name}” is in the file but not on the drawing: one drawing was made, for one process.', { name: process.getAttribute('name') || process.id }));
 }
 
-const SHOWN = 30;
-
 /** The warnings of the reader, in words, each kind with what it names. */
 export function warningsInWords(warnings = []) {
   const sentences = warnings.map((each) => {
@@ -155,6 +175,10 @@ export function warningsInWords(warnings = []) {
 
 /** Why the drawing tool could not show a file that is well-formed. */
 export function reasonInWords(error) {
+  const [, twice] = /^element <([^>]*)> already exists/.exec(error.message) ?? [];
+  if (twice) {
+    return words('“{id}” is drawn twice in it.', { id: twice });
+  }
   const [, name] = /unparsable content <([^>]*)>/.exec(error.message) ?? [];
   return name ? words('“{name}” was not understood.', { name }) : words('it cannot be drawn.');
 }
