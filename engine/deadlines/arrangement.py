@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from engine.deadlines.calendar import CLOSED, KINDS, OFFICIAL, PROVISIONAL, WEEKEND, WORKDAY, OfficeHours, WorkCalendar, Year
+from engine.deadlines.calendar import CLOSED, KINDS, OFFICIAL, PROVISIONAL, WEEKEND, WORKDAY, WorkCalendar, Year
+from engine.deadlines.hours import OfficeHours, Sessions, read_hours, written_hours
 from engine.errors import ValidationFailed
 from engine.words import T, Words
 
 HOURS = "hours"
 """The kind of an arranged day that changes nothing but its office hours."""
-Sessions = tuple[tuple[time, time], ...]
+STANDING = "standing"
+"""The kind of an arranged day from which other usual hours apply; the day itself stays what it is."""
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
@@ -21,7 +23,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 class ArrangedDay:
     """A day as it is to be.  ``kind`` is a kind of day or :data:`HOURS`; ``hours`` are its own, empty: the usual ones.
 
-    ``line`` is where the notice says so (0: nowhere).
+    ``line`` is where the notice says so (0: nowhere).  With the kind :data:`STANDING`, ``standing`` are the usual hours from that day on.
     """
 
     day: date
@@ -29,13 +31,17 @@ class ArrangedDay:
     name: str = ""
     line: int = 0
     hours: Sessions = ()
+    standing: OfficeHours | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {"day": self.day.isoformat(), "kind": self.kind, "name": self.name, "line": self.line, "hours": written_hours(self.hours)}
+        stored = {"day": self.day.isoformat(), "kind": self.kind, "name": self.name, "line": self.line, "hours": written_hours(self.hours)}
+        return {**stored, "standing": self.standing.to_dict()} if self.standing else stored
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> ArrangedDay:
-        return cls(date.fromisoformat(stored["day"]), stored["kind"], stored["name"], stored["line"], read_hours(stored["hours"]))
+        standing = OfficeHours.from_dict(stored["standing"]) if stored.get("standing") else None
+        day = date.fromisoformat(stored["day"])
+        return cls(day, stored["kind"], stored["name"], stored["line"], read_hours(stored["hours"]), standing)
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,6 @@ class DayChange:
     hours: Sessions = ()
 
 
-def written_hours(hours: Sessions) -> list[list[str]]:
-    return [[f"{start:%H:%M}", f"{end:%H:%M}"] for start, end in hours]
-
-
-def read_hours(stored: Iterable[Iterable[str]] | None) -> Sessions:
-    return tuple((time.fromisoformat(start), time.fromisoformat(end)) for start, end in stored or ())
-
-
 def checked(days: Iterable[ArrangedDay], whole_years: Iterable[int] = ()) -> tuple[ArrangedDay, ...]:
     """The days in order; :class:`ValidationFailed` for none, for a day named twice, an unknown kind, hours that are none, other centuries."""
     errors: dict[str, list[Words]] = {}
@@ -67,8 +65,10 @@ def checked(days: Iterable[ArrangedDay], whole_years: Iterable[int] = ()) -> tup
         said = errors.setdefault(each.day.isoformat(), [])
         if each.day in known:
             said.append(T("The day is named twice."))
-        if each.kind not in (*KINDS, HOURS):
+        if each.kind not in (*KINDS, HOURS, STANDING):
             said.append(T("“%(kind)s” is not a kind of day. Use one of: %(kinds)s.", kind=each.kind, kinds=", ".join((*KINDS, HOURS))))
+        if (each.kind == STANDING) != (each.standing is not None):
+            said.append(T("Name the usual office hours from that day on."))
         if not FIRST_YEAR <= each.day.year <= LAST_YEAR:
             said.append(T("The calendar covers the years %(first)d to %(last)d.", first=FIRST_YEAR, last=LAST_YEAR))
         if each.hours:
@@ -93,9 +93,10 @@ def arranged(calendar: WorkCalendar, days: Iterable[ArrangedDay], whole_years: I
 
     A year of ``whole_years`` is official and holds nothing but plain weeks, the given days, and the closures of this office it
     held before.  In other years the given days change and the rest, and the year's state, stays; a year not held becomes
-    provisional.
+    provisional.  Days of the kind :data:`STANDING` change the usual hours from then on and no day or year.
     """
-    given = tuple(days)
+    named = tuple(days)
+    given = tuple(each for each in named if each.kind != STANDING)
     wholes = frozenset(whole_years)
     special = dict(calendar.hours.days)
     for number in sorted(wholes | {each.day.year for each in given}):
@@ -118,7 +119,8 @@ def arranged(calendar: WorkCalendar, days: Iterable[ArrangedDay], whole_years: I
                 special[each.day] = each.hours
         status = OFFICIAL if number in wholes or calendar.year_status(number) == OFFICIAL else PROVISIONAL
         calendar = calendar.with_year(Year(number, status, tuple(kinds), tuple(names), source if number in wholes else held.source))
-    return calendar.with_hours(replace(calendar.hours, days=special))
+    standing = calendar.hours.with_standing((each.day, each.standing) for each in named if each.standing is not None)
+    return calendar.with_hours(replace(calendar.hours, days=special, standing=standing))
 
 
 def differences(before: WorkCalendar, after: WorkCalendar, years: Iterable[int]) -> list[DayChange]:

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
 import holidays
 
+from engine.deadlines.hours import OfficeHours
 from engine.errors import EngineError, ValidationFailed
 from engine.words import T, Words
 
@@ -58,48 +58,6 @@ _HOLIDAY_NAMES = {
 # 全国年节及纪念日放假办法 (2024 revision), article 2: the days with a fixed date.  Used where the lunar tables end (after 2100).
 _FIXED_STATUTORY = {(1, 1): "元旦", (5, 1): "劳动节", (5, 2): "劳动节", (10, 1): "国庆节", (10, 2): "国庆节", (10, 3): "国庆节"}
 _LAST_LUNAR_YEAR = 2100
-
-
-@dataclass(frozen=True)
-class OfficeHours:
-    """The sessions of an office day as local times, e.g. 08:30–12:00 and 14:30–17:30 (``domain.md`` §4.2 item 6).
-
-    ``summer_sessions`` apply from ``summer_from`` to ``summer_to`` (month, day), both included, when they are given.
-    ``days`` are single days with hours of their own (a moved office day).  Sessions must be in order, must not overlap and must not be empty; otherwise :class:`ValidationFailed`.
-    """
-
-    sessions: tuple[tuple[time, time], ...] = ((time(8, 30), time(12, 0)), (time(14, 30), time(17, 30)))
-    summer_sessions: tuple[tuple[time, time], ...] | None = None
-    summer_from: tuple[int, int] = (6, 1)
-    summer_to: tuple[int, int] = (9, 30)
-    days: Mapping[date, tuple[tuple[time, time], ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for sessions in (self.sessions, self.summer_sessions, *self.days.values()):
-            if sessions is None:
-                continue
-            edges = [edge for session in sessions for edge in session]
-            if not edges or any(later <= earlier for earlier, later in pairwise(edges)):
-                raise ValidationFailed("Office hours must be one or more sessions in order of time, each ending after it begins.")
-
-    def on(self, day: date) -> tuple[tuple[time, time], ...]:
-        """The sessions of ``day``, whatever kind of day it is."""
-        if self.days and (moved := self.days.get(day)):
-            return moved
-        if self.summer_sessions is None:
-            return self.sessions
-        month_day = (day.month, day.day)
-        if self.summer_from <= self.summer_to:
-            summer = self.summer_from <= month_day <= self.summer_to
-        else:
-            summer = month_day >= self.summer_from or month_day <= self.summer_to
-        return self.summer_sessions if summer else self.sessions
-
-    def opening(self, day: date) -> time:
-        return self.on(day)[0][0]
-
-    def closing(self, day: date) -> time:
-        return self.on(day)[-1][1]
 
 
 @dataclass(frozen=True)

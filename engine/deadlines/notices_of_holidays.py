@@ -11,58 +11,39 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from engine.deadlines.calendar import CLOSED, IN_LIEU, MAKEUP, STATUTORY, WEEKEND, WORKDAY, Year, provisional_year
-from engine.words import T, Words
-
-ERROR, WARNING, NOTE = "error", "warning", "note"
-"""An error must be corrected before the days can be proposed; a warning must have been seen; a note only says what was left out."""
+from engine.deadlines.calendar import CLOSED, IN_LIEU, MAKEUP, STATUTORY, WEEKEND, provisional_year
+from engine.deadlines.notice_findings import ERROR, NOTE, WARNING, DayEntry, Finding, Reading, weekday_words
+from engine.deadlines.notice_words import (
+    ADVICE,
+    COUNT,
+    CSV_HEAD,
+    CSV_KINDS,
+    CSV_LINE,
+    DATE,
+    HEADING,
+    KEYWORD,
+    NOTICE_NO,
+    ORDINARY,
+    RANGE_MARK,
+    SIGNATURE,
+    TITLE_YEAR,
+    WEEKDAY,
+    WEEKDAYS,
+    WORKED,
+    day_of,
+    duration,
+    meaning_of,
+    plain,
+    unfolded,
+)
+from engine.words import T
 
 MAX_CHARACTERS, MAX_LINES, MAX_DAYS, MAX_FINDINGS = 200_000, 4_000, 2_000, 300
 LONGEST_HOLIDAY = 31
 FESTIVALS = ("元旦", "春节", "清明节", "劳动节", "端午节", "中秋节", "国庆节")
-WEEKDAYS = "一二三四五六日"
-
-
-@dataclass(frozen=True)
-class DayEntry:
-    """What a notice makes of a day; ``line`` (from 1) is where it says so."""
-
-    day: date
-    kind: str
-    name: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about a notice that a person has to know, with its line (from 1; 0: the notice as a whole)."""
-
-    line: int
-    severity: str
-    text: Words
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The outcome of reading a notice.  ``form`` is ``text``, ``csv`` or ``ics``; ``year`` is the year it is about, if that is known."""
-
-    form: str
-    days: tuple[DayEntry, ...]
-    findings: tuple[Finding, ...]
-    year: int | None = None
-    notice: str = ""
-
-    @property
-    def refused(self) -> bool:
-        return any(each.severity == ERROR for each in self.findings)
-
-    @property
-    def years(self) -> tuple[int, ...]:
-        return tuple(sorted({each.day.year for each in self.days}))
 
 
 def read_notice(text: str, year: int | None = None) -> Reading:
@@ -77,61 +58,12 @@ def read_notice(text: str, year: int | None = None) -> Reading:
     if head[:15].upper() == "BEGIN:VCALENDAR":
         reader.form = "ics"
         reader.read_ics(text)
-    elif _CSV_LINE.match(head) or _CSV_HEAD.match(head):
+    elif CSV_LINE.match(head) or CSV_HEAD.match(head):
         reader.form = "csv"
         reader.read_csv(text)
     else:
         reader.read_text(text)
     return reader.reading()
-
-
-# --- the words of the notices ----------------------------------------------------------------------------------------------
-
-_CSV_LINE = re.compile(r"\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}\s*[,;\t]")
-_CSV_HEAD = re.compile(r"(?:date|day|日期)\s*[,;\t]", re.IGNORECASE)
-_NOTICE_NO = re.compile(r"[\u4e00-\u9fff]{2,12}〔\d{4}〕\d{1,4}号")
-_TITLE_YEAR = re.compile(r"(\d{4})年(?=部分节假日|(?:元旦|节假日|放假|法定))")
-_HEADING = re.compile(
-    r"(?:\(?[一二三四五六七八九十]{1,3}\)?[、.]|\(?\d{1,2}[、.)])\s*([^:,。;、\d]{1,14}(?:[、和与及][^:,。;、\d]{1,14}){0,3}):|([^:,。;、\s\d]{1,12}(?:[、和与及][^:,。;、\s\d]{1,12}){0,3}):"
-)
-_DATE = re.compile(r"(?:(\d{4})年)?(?:(\d{1,2})月)?(\d{1,2})[日号](\([^()]{0,40}\))?")
-_RANGE_MARK = re.compile(r"\s*(?:至|到|[-~—–]{1,2})\s*\Z")
-_KEYWORD = re.compile(r"起(?:恢复)?正常上班|正常上班|照常上班|调休上班|补班|上班|放假调休|调休放假|放假|休息|调休|停止办公|暂停办公|停办")
-_COUNT = re.compile(r"(?:共|放假)\s*(\d{1,3})\s*天")
-_WEEKDAY = re.compile(r"(?:周|星期|礼拜)([一二三四五六日天])")
-_ADVICE = re.compile(r"鼓励|建议|可结合|倡导")
-_HAN_NUMBER = re.compile(r"(?<![周期拜初])([一二三四五六七八九十]{1,3})(?=[月日号])")
-_SIGNATURE = re.compile(r"(?:国务院办公厅)?\s*\d{4}年\d{1,2}月\d{1,2}日")
-_ORDINARY, _WORKED = "ordinary", "worked"
-_MEANING = {"休息": STATUTORY, "调休": STATUTORY, "停止办公": CLOSED, "暂停办公": CLOSED, "停办": CLOSED}
-_CSV_KINDS = {
-    "休": STATUTORY, "放假": STATUTORY, "节假日": STATUTORY, "法定节假日": STATUTORY, "holiday": STATUTORY, "off": STATUTORY, "调休": IN_LIEU, "补休": IN_LIEU,
-    "班": MAKEUP, "上班": MAKEUP, "补班": MAKEUP, "调休上班": MAKEUP, "makeup": MAKEUP, "停办": CLOSED, "停止办公": CLOSED, "本局停办": CLOSED, "工作日": WORKDAY,
-    "周末": WEEKEND, **{kind: kind for kind in (STATUTORY, IN_LIEU, MAKEUP, CLOSED, WORKDAY, WEEKEND)},
-}  # fmt: skip
-
-
-def _meaning(keyword: str) -> str:
-    if keyword.startswith("起") or keyword in ("正常上班", "照常上班"):
-        return _ORDINARY
-    if keyword.endswith(("上班", "补班")):
-        return _WORKED
-    return _MEANING.get(keyword, STATUTORY)
-
-
-def _plain(text: str) -> str:
-    """Full-width signs as plain ones, dashes and Chinese numbers of dates in one spelling."""
-    text = unicodedata.normalize("NFKC", text).replace("：", ":")
-    text = re.sub(r"[－—–―~～]", "-", text)
-    return _HAN_NUMBER.sub(lambda found: str(_han(found.group(1))), text)
-
-
-def _han(digits: str) -> int:
-    if "十" not in digits:
-        return int("".join(str("〇一二三四五六七八九".index(each)) for each in digits))
-    tens, _, ones = digits.partition("十")
-    value = {each: number for number, each in enumerate("〇一二三四五六七八九")}
-    return value.get(tens[-1:], 1) * 10 + (value.get(ones[:1], 0) if ones else 0)
 
 
 @dataclass
@@ -209,11 +141,11 @@ class _Reader:
     # -- the text of a notice ---------------------------------------------------------------------------------------------
 
     def read_text(self, text: str) -> None:
-        lines = [_plain(line) for line in text.splitlines()]
+        lines = [plain(line) for line in text.splitlines()]
         whole = "\n".join(lines)
-        number = _NOTICE_NO.search(whole)
+        number = NOTICE_NO.search(whole)
         self.notice = number.group() if number else ""
-        title = _TITLE_YEAR.search(whole)
+        title = TITLE_YEAR.search(whole)
         if title:
             self.year = int(title.group(1))
         elif self.year is None and (first := re.search(r"(\d{4})年", whole)):
@@ -237,7 +169,7 @@ class _Reader:
     def _line(self, line: str, section: _Section) -> _Section:
         # Several sections may stand in one line when the text was copied from a web page.
         position = 0
-        for heading in _HEADING.finditer(line):
+        for heading in HEADING.finditer(line):
             name = (heading.group(1) or heading.group(2) or "").strip()
             if heading.group(1) is None and not any(festival[:2] in name for festival in FESTIVALS):
                 continue
@@ -250,15 +182,15 @@ class _Reader:
 
     def _sentences(self, text: str, section: _Section) -> None:
         for sentence in re.split(r"[。;!]", text):
-            sentence = _NOTICE_NO.sub("", sentence).strip()
-            if not sentence or _SIGNATURE.fullmatch(sentence):
+            sentence = NOTICE_NO.sub("", sentence).strip()
+            if not sentence or SIGNATURE.fullmatch(sentence):
                 continue
-            if _ADVICE.search(sentence):
+            if ADVICE.search(sentence):
                 self.finding(NOTE, "This is advice, not an arrangement; it was left out: %(text)s", text=sentence[:60])
                 continue
-            if _DATE.search(sentence):
+            if DATE.search(sentence):
                 self._arrangement(sentence, section)
-            elif section.name and _KEYWORD.search(sentence) and re.search(r"\d", sentence):
+            elif section.name and KEYWORD.search(sentence) and re.search(r"\d", sentence):
                 self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
 
     def _arrangement(self, sentence: str, section: _Section) -> None:
@@ -266,7 +198,7 @@ class _Reader:
         position, used = 0, False
         found_days: list[date] = []
         # Dates in brackets explain others (“除夕(2月9日)”); only the ones outside count, and their weekday stands in the bracket after them.
-        for keyword in _KEYWORD.finditer(sentence):
+        for keyword in KEYWORD.finditer(sentence):
             part = sentence[position : keyword.start()]
             if part.endswith("不"):  # 不调休
                 continue
@@ -278,23 +210,23 @@ class _Reader:
             if not days:
                 continue
             used, found_days = True, days
-            meaning = _meaning(keyword.group())
+            meaning = meaning_of(keyword.group())
             if re.search(r"延长|提前|推迟|顺延", part):
                 self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
                 continue
-            if meaning == _ORDINARY and all(day.weekday() < 5 for day in days):
+            if meaning == ORDINARY and all(day.weekday() < 5 for day in days):
                 continue
             for day in days:
-                if meaning in (_WORKED, _ORDINARY):
+                if meaning in (WORKED, ORDINARY):
                     self.add(day, MAKEUP, section.name)
                     section.worked += 1
                 else:
                     self.add(day, meaning, section.name)
                     if meaning == STATUTORY:
                         section.off.append(day)
-            if meaning == STATUTORY and (count := _COUNT.search(sentence, keyword.start())) and int(count.group(1)) != len(days):
+            if meaning == STATUTORY and (count := COUNT.search(sentence, keyword.start())) and int(count.group(1)) != len(days):
                 self.finding(WARNING, "The line says %(said)d day(s), but names %(counted)d.", said=int(count.group(1)), counted=len(days))
-        rest = _DATE.search(re.sub(r"\([^()]*\)", "", sentence[position:]))
+        rest = DATE.search(re.sub(r"\([^()]*\)", "", sentence[position:]))
         if not used or (rest and not found_days):
             self.finding(WARNING, "This was not understood and left out: %(text)s", text=sentence[:60])
         elif rest:
@@ -304,13 +236,13 @@ class _Reader:
         """The days a part of a sentence names; ``None`` when one of them cannot exist (a finding says so)."""
         days: list[date] = []
         year, month, last, last_end = default, None, None, 0
-        for found in _DATE.finditer(part):
+        for found in DATE.finditer(part):
             if part[: found.start()].count("(") > part[: found.start()].count(")"):
                 continue
             if found.group(1):
                 year = int(found.group(1))
             named = int(found.group(2)) if found.group(2) else month
-            ranged = last is not None and _RANGE_MARK.search(part[last_end : found.start()]) is not None
+            ranged = last is not None and RANGE_MARK.search(part[last_end : found.start()]) is not None
             if named is None:
                 self.finding(ERROR, "A date without a month: %(text)s", text=found.group())
                 return None
@@ -325,7 +257,7 @@ class _Reader:
             except ValueError:
                 self.finding(ERROR, "There is no such day: %(text)s", text=found.group())
                 return None
-            weekday = _WEEKDAY.search(found.group(4) or "")
+            weekday = WEEKDAY.search(found.group(4) or "")
             if weekday and WEEKDAYS.index(weekday.group(1).replace("天", "日")) != day.weekday():
                 self.finding(
                     WARNING, "%(day)s is a %(right)s, but the line says %(said)s.", day=day.isoformat(), right=weekday_words(day.weekday()),
@@ -363,18 +295,18 @@ class _Reader:
             clean = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
             for self.line, row in enumerate(csv.reader(io.StringIO(clean), delimiter=delimiter), start=1):
                 cells = [unicodedata.normalize("NFKC", cell).strip() for cell in row]
-                if not any(cells) or (self.line == 1 and _CSV_HEAD.match(f"{cells[0]},")):
+                if not any(cells) or (self.line == 1 and CSV_HEAD.match(f"{cells[0]},")):
                     continue
                 self._csv_row(cells)
         except csv.Error as refusal:
             self.finding(ERROR, "This is not a table: %(why)s", why=str(refusal))
 
     def _csv_row(self, cells: list[str]) -> None:
-        day = _day(cells[0])
+        day = day_of(cells[0])
         if day is None:
             self.finding(ERROR, "There is no such day: %(text)s", text=cells[0][:40])
             return
-        kind = _CSV_KINDS.get(cells[1].lower()) if len(cells) > 1 else None
+        kind = CSV_KINDS.get(cells[1].lower()) if len(cells) > 1 else None
         if kind is None:
             self.finding(ERROR, "“%(kind)s” is not a kind of day.", kind=cells[1][:40] if len(cells) > 1 else "")
             return
@@ -383,7 +315,7 @@ class _Reader:
     def read_ics(self, text: str) -> None:
         event: dict[str, str] | None = None
         begun = 0
-        for number, line in _unfolded(text):
+        for number, line in unfolded(text):
             self.line = number
             name, _, value = line.partition(":")
             name = name.split(";")[0].strip().upper()
@@ -399,7 +331,7 @@ class _Reader:
             self.finding(ERROR, "The last entry of the calendar is cut off.", line=begun)
 
     def _event(self, event: dict[str, str]) -> None:
-        first = _day(event.get("DTSTART", "")[:8])
+        first = day_of(event.get("DTSTART", "")[:8])
         if first is None:
             self.finding(ERROR, "There is no such day: %(text)s", text=event.get("DTSTART", "")[:40])
             return
@@ -414,149 +346,11 @@ class _Reader:
         else:
             self.finding(NOTE, "This entry says neither 休 nor 班 and was left out: %(text)s", text=summary[:60])
             return
-        end = _day(event.get("DTEND", "")[:8])
-        length = (end - first).days if end is not None else _duration(event.get("DURATION", ""))
+        end = day_of(event.get("DTEND", "")[:8])
+        length = (end - first).days if end is not None else duration(event.get("DURATION", ""))
         if not 0 < length <= LONGEST_HOLIDAY or first.toordinal() + length > date.max.toordinal():
             self.finding(ERROR, "The entry of %(day)s does not end after it begins, or lasts more than a month.", day=first.isoformat())
             return
         name = re.sub(r"[(\[]?\s*(?:调休上班|本局停办|停止办公|停办|补班|上班|调休|放假|假期|休|班)\s*[)\]]?", "", summary).strip(" -:·")
         for offset in range(length):
             self.add(first + timedelta(days=offset), kind, name)
-
-
-def _duration(text: str) -> int:
-    found = re.fullmatch(r"\s*P(?:(\d{1,3})D|(\d{1,2})W)\s*", text.upper())
-    if not found:
-        return 1
-    return int(found.group(1)) if found.group(1) else 7 * int(found.group(2))
-
-
-def _unfolded(text: str) -> Iterable[tuple[int, str]]:
-    """The content lines of an iCalendar file (RFC 5545 §3.1) with the number of the line they begin in."""
-    begun, line = 0, None
-    for number, raw in enumerate(text.lstrip("\ufeff \t\r\n").splitlines(), start=1):
-        if raw[:1] in (" ", "\t") and line is not None:
-            line += raw[1:]
-            continue
-        if line is not None:
-            yield begun, line
-        begun, line = number, raw
-    if line is not None:
-        yield begun, line
-
-
-def _day(text: str) -> date | None:
-    found = re.fullmatch(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))", unicodedata.normalize("NFKC", text).strip())
-    if not found:
-        return None
-    parts = [int(part) for part in found.groups() if part]
-    try:
-        return date(*parts)
-    except ValueError:
-        return None
-
-
-WEEKDAY_WORDS = (T("Monday"), T("Tuesday"), T("Wednesday"), T("Thursday"), T("Friday"), T("Saturday"), T("Sunday"))
-
-
-def weekday_words(number: int) -> Words:
-    """Monday is 0."""
-    return WEEKDAY_WORDS[number]
-
-
-# --- writing a year ----------------------------------------------------------------------------------------------------------
-
-
-def special_days(year: Year) -> list[tuple[date, str, str]]:
-    """The days of a year that are not plain weekdays and weekends: day, kind, name."""
-    first = date(year.number, 1, 1)
-    cells = ((first + timedelta(days=index), kind, name) for index, (kind, name) in enumerate(zip(year.kinds, year.names, strict=True)))
-    return [(day, kind, name) for day, kind, name in cells if kind != (WEEKEND if day.weekday() >= 5 else WORKDAY)]
-
-
-def _runs(days: Iterable[date]) -> list[list[date]]:
-    runs: list[list[date]] = []
-    for day in sorted(days):
-        if runs and (day - runs[-1][-1]).days == 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    return runs
-
-
-def render_notice(year: Year) -> str:
-    """A year as a notice writes it; :func:`read_notice` gives its days back (local closures are no part of a notice)."""
-    names = {day: name for day, _, name in special_days(year)}
-    off = [day for day, kind, _ in special_days(year) if kind in (STATUTORY, IN_LIEU)]
-    worked = [day for day, kind, _ in special_days(year) if kind == MAKEUP]
-    lines = [f"国务院办公厅关于{year.number}年部分节假日安排的通知"]
-    written: set[date] = set()
-    for number, run in enumerate(_runs(off), start=1):
-        called = list(dict.fromkeys(names[day] for day in run if names[day])) or ["节假日"]
-        make_up = [day for day in worked if day not in written and names[day] in called]
-        written.update(make_up)
-        said = f"{_said(run[0], True)}至{_said(run[-1], run[-1].month != run[0].month)}" if len(run) > 1 else _said(run[0], True)
-        where = f"{year.number}年" if run[0].month == 12 else ""
-        sentence = f"{_han_number(number)}、{'、'.join(called)}：{where}{said}放假{'调休' if make_up else ''}，共{len(run)}天。"
-        lines.append(sentence + (f"{'、'.join(_said(day, True) for day in make_up)}上班。" if make_up else ""))
-    left = [day for day in worked if day not in written]
-    if left:
-        lines.append(f"{'、'.join(_said(day, True) for day in left)}上班。")
-    return "\n".join(lines) + "\n"
-
-
-def _said(day: date, month: bool) -> str:
-    return f"{f'{day.month}月' if month else ''}{day.day}日（周{WEEKDAYS[day.weekday()]}）"
-
-
-def _han_number(number: int) -> str:
-    digits = "〇一二三四五六七八九"
-    return (
-        digits[number] if number < 10 else f"{digits[number // 10] if number >= 20 else ''}十{digits[number % 10] if number % 10 else ''}"
-    )
-
-
-ICS_WORDS = {STATUTORY: "休", IN_LIEU: "调休", MAKEUP: "班", CLOSED: "停办", WORKDAY: "班"}
-
-
-def to_ics(year: Year, office: str, stamp: str) -> str:
-    """A year as an iCalendar file (RFC 5545), one entry for each run of days of one kind and name.
-
-    ``stamp`` is the UTC moment of the export (``20261123T010000Z``).  :func:`read_notice` reads it back.
-    """
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//Banjie//Work calendar//ZH",
-        "CALSCALE:GREGORIAN",
-        f"X-WR-CALNAME:{_escaped(office)} {year.number}",
-    ]
-    runs: list[tuple[date, date, str, str]] = []
-    for day, kind, name in special_days(year):
-        if runs and runs[-1][2:] == (kind, name) and (day - runs[-1][1]).days == 1:
-            runs[-1] = (runs[-1][0], day, kind, name)
-        else:
-            runs.append((day, day, kind, name))
-    for first, last, kind, name in runs:
-        summary = f"{name}（{ICS_WORDS.get(kind, kind)}）" if name else ICS_WORDS.get(kind, kind)
-        lines += [
-            "BEGIN:VEVENT", f"UID:{first:%Y%m%d}-{kind}@banjie", f"DTSTAMP:{stamp}", f"DTSTART;VALUE=DATE:{first:%Y%m%d}",
-            f"DTEND;VALUE=DATE:{last + timedelta(days=1):%Y%m%d}", f"SUMMARY:{_escaped(summary)}", "TRANSP:TRANSPARENT", "END:VEVENT",
-        ]  # fmt: skip
-    lines.append("END:VCALENDAR")
-    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
-
-
-def _folded(line: str) -> list[str]:
-    """At most 75 octets a line; a continuation begins with a space."""
-    parts, current = [], ""
-    for letter in line:
-        if len((current + letter).encode()) > 74:
-            parts.append(current)
-            current = " "
-        current += letter
-    return [*parts, current]

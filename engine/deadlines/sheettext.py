@@ -24,6 +24,10 @@ _RULE_DEFAULTS: dict[str, Any] = {
     "also": [], "effective_from": None, "direction": "after", "bound": "at_most", "count_first_day": False, "starts_at": "",
     "rest_day_start": "next_workday", "extension": None, "pauses": True, "roll_forward": True, "promise_of": "", "ladder": "", "note": "", "source": "",
 }  # fmt: skip
+MONITORING_COLUMNS = (
+    "id", "label", "kind", "limits", "procedures", "outcomes", "reason_fields", "scope", "whom", "cards", "effective_from", "source", "status", "note",
+)  # fmt: skip
+"""The columns of a rule of electronic supervision in the order in which they are written."""
 RUNG_COLUMNS = ("id", "when", "level", "light", "recipients", "channel", "actions", "unless", "text")
 
 
@@ -85,6 +89,41 @@ def with_ladder(text: str, ladder_id: str, body: Mapping[str, Any]) -> str:
         end = len(text) if line_end < 0 else line_end
         changed = f"{text[:end]}\n{written}{text[end:]}"
     return _proved(changed, ladder_bodies(changed) == wanted)
+
+
+def with_monitoring_rule(text: str, row: Mapping[str, Any], replacing: str | None = None) -> str:
+    """The supervision rules with ``row`` in the place of the rule with the id ``replacing``, or at the end.
+
+    Each column stands on a line of its own, and so does each card.  Raises as :func:`with_rule` does.
+    """
+    rows, sequence = rule_rows(text), _sequence(text, "rules")
+    wanted = list(rows)
+    at = next((index for index, each in enumerate(rows) if replacing is not None and each.get("id") == replacing), None)
+    node = sequence.value[-1 if at is None else at]
+    pad = " " * node.start_mark.column
+    written = _monitoring_rule(row, pad)
+    begin, end = _span(node)
+    if at is not None:
+        changed = text[:begin] + written + text[end:]
+        wanted[at] = yaml.safe_load(pad + written)
+    else:
+        line_end = text.find("\n", end)
+        end = len(text) if line_end < 0 else line_end
+        changed = f"{text[:end]}\n{' ' * max(0, node.start_mark.column - 2)}- {written}{text[end:]}"
+        wanted.append(yaml.safe_load(pad + written))
+    return _proved(changed, rule_rows(changed) == wanted)
+
+
+def _monitoring_rule(row: Mapping[str, Any], pad: str) -> str:
+    lines = []
+    for name in MONITORING_COLUMNS:
+        if row.get(name) in (None, "", [], ()):
+            continue
+        if name == "cards":
+            lines += ["cards:", *(f"  - {_flow(each)}" for each in row[name])]
+        else:
+            lines.append(f"{name}: {_flow(row[name])}")
+    return f"\n{pad}".join(lines)
 
 
 class _Nothing:

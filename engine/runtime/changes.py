@@ -46,25 +46,32 @@ class Watch:
         self._seen: frozenset[int] | None = None
         self._coming: datetime | None = None
         self._asked_at, self._cost, self._outdated = 0.0, 0.0, True
+        self._waiting: datetime | None = None  # since when the oldest rung is due that has not fired
         self.newest = 0
         """The largest key seen."""
 
     def look(self) -> bool:
-        """Ask now: one statement, two when a light may turn earlier than was known.  The first look finds nothing changed."""
+        """Ask now: one statement, two when a light may turn earlier than was known or a rung is due.  The first look finds nothing changed.
+
+        A rung fires some seconds after its instant, and a silent one writes no line into the trail: that it has fired is seen by its no
+        longer being due.
+        """
         now = self._engine.clock()
         with self._engine.reading() as conn:
             keys = frozenset(conn.execute(_latest(key_before(WINDOW_MS))).scalars())
             first, acted = self._seen is None, bool(keys - (self._seen or frozenset()))
             turned = self._coming is not None and now >= self._coming
-            self._outdated = self._outdated or acted
+            waiting = _oldest_due(conn, now) if first or turned or self._waiting is not None else None
+            fired = self._waiting is not None and waiting != self._waiting
+            self._outdated = self._outdated or acted or fired
             begun = self._stopwatch()
             if turned or (self._outdated and begun - self._asked_at >= SHARE * self._cost):
                 self._coming = self._next_turn(conn, now)
                 self._asked_at, self._outdated = self._stopwatch(), False
                 self._cost = self._asked_at - begun
-        self._seen = keys
+        self._seen, self._waiting = keys, waiting
         self.newest = max(keys, default=self.newest)
-        return (acted or turned) and not first
+        return (acted or turned or fired) and not first
 
     def _next_turn(self, conn: Connection, now: datetime) -> datetime:
         """When the next light turns, the next rung is due or the office's day ends, whichever comes first."""
@@ -79,6 +86,11 @@ def _latest(floor: int) -> Any:
         return select(table.c.key).where(table.c.key > floor).order_by(table.c.key.desc()).limit(NEWEST).subquery()
 
     return union_all(*(select(keys(table).c.key) for table in (trail, user_task)))
+
+
+def _oldest_due(conn: Connection, now: datetime) -> datetime | None:
+    """The instant of the rung that is due longest and has not fired."""
+    return conn.execute(select(func.min(clock.c.next_rung_at)).where(clock.c.state == RUNNING, clock.c.next_rung_at <= now)).scalar_one()
 
 
 def _turning(now: datetime) -> Any:

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.deadlines.calendar import CLOSED, MAKEUP, STATUTORY, WORKDAY, WORKED_KINDS, WorkCalendar, official_year, provisional_year
-from engine.deadlines.notices_of_holidays import ERROR, NOTE, WARNING, read_notice, render_notice, special_days, to_ics
+from engine.deadlines.notice_findings import ERROR, NOTE, WARNING
+from engine.deadlines.notices_of_holidays import read_notice
+from engine.deadlines.notices_written import render_notice, special_days, to_ics
 from engine.words import translate
 from tests.deadlines.holiday_notices import IMAGINED_2027, NOTICES
 

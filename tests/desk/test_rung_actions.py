@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from engine.deadlines.ladder import load_ladders
 from engine.errors import DeploymentRejected
-from engine.runtime.limits import ladder_book, ladder_changes, rung_actions, rungs
+from engine.runtime.limits import batches, ladder_book, ladder_changes, rung_actions, rungs
 from engine.store import tables
 from tests.desk import desk_models as models
 
@@ -213,7 +213,7 @@ def progress(engine):
 
 
 def test_a_change_reaches_running_clocks_in_slices_and_says_how_far_it_is(engine, many, clock, rows, monkeypatch):
-    monkeypatch.setattr(ladder_changes, "SLICE", 4)
+    monkeypatch.setattr(batches, "SLICE", 4)
     clock.office("2026-11-25 12:00")
     engine.run_due()
     engine.deploy({"ladders.yaml": changed(EARLY)}, by="designer")

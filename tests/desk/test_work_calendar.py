@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from engine import Engine
-from engine.deadlines import due_day
-from engine.deadlines.arrangement import HOURS, ArrangedDay
+from engine.deadlines import OfficeHours, due_day
+from engine.deadlines.arrangement import HOURS, STANDING, ArrangedDay
 from engine.deadlines.calendar import CLOSED, MAKEUP, WORKDAY
 from engine.deadlines.notices_of_holidays import read_notice
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime.limits import calendar_proposals, recalculation
+from engine.runtime.limits import batches, calendar_proposals, recalculation, worktime
 from engine.store import tables
 from tests.deadlines.holiday_notices import IMAGINED_2027
 from tests.desk import desk_models as models
@@ -278,7 +278,7 @@ def test_two_nodes_recalculate_each_clock_once_and_a_stopped_one_is_continued(de
         desk.start_case("licence", models.START, by="wang")
     clocks = [row for row in rows(tables.clock) if row["state"] != "STOPPED"]
     key = change(SNOW)
-    monkeypatch.setattr(recalculation, "SLICE", 2)
+    monkeypatch.setattr(batches, "SLICE", 2)
     # The first node is killed after two slices: nothing runs any more, what is done is done.
     assert recalculation.run(desk, limit=4) == 4
     assert list(states(rows, key).values()).count("OPEN") == len(clocks) - 4
@@ -353,3 +353,66 @@ def test_the_three_holiday_vectors(desk, engine):
     assert due_day(28, date(2026, 11, 23), calendar) == date(2026, 12, 31) and not calendar.is_provisional(date(2026, 12, 31))
     beyond = due_day(29, date(2026, 11, 23), calendar)
     assert beyond == date(2027, 1, 4) and calendar.is_provisional(beyond)
+
+
+# --- usual office hours ----------------------------------------------------------------------------------------------------
+
+HOURS_ORDER = {"kind": "hours", "notice": "周科办〔2026〕12号", "reason": "冬季作息"}
+SHORTER = OfficeHours(((time(8, 30), time(12)), (time(14), time(17))))
+LONGER = OfficeHours(((time(8, 30), time(12)), (time(14, 30), time(18))))
+
+
+def usual(day, hours):
+    return ArrangedDay(day, STANDING, "作息调整", standing=hours)
+
+
+def test_longer_usual_hours_move_what_is_due_from_their_day_on(desk, engine, in_handling, rows, change):
+    due = clock_of(rows, in_handling, "lic.handle")["due_at"]
+    since = engine.calendar.local(due).date()
+    with engine.reading() as conn:
+        shown = calendar_proposals.preview(desk, conn, [usual(since, LONGER)], (), "周科办〔2026〕12号")
+    assert [(each.since, each.until, each.new) for each in shown.hours] == [(since, None, LONGER)]
+    assert not shown.changes and shown.later >= 1 and not shown.earlier
+    change(usual(since, LONGER), **HOURS_ORDER)
+    engine.run_due()
+    moved = clock_of(rows, in_handling, "lic.handle")["due_at"]
+    assert engine.calendar.local(moved).time() == time(18) and engine.calendar.local(moved).date() == since
+    assert engine.calendar.closing(date(2026, 11, 23)) == instant("2026-11-23 17:30")
+
+
+def test_shorter_usual_hours_take_nothing_from_what_was_told_without_a_decision(desk, engine, in_handling, rows, change):
+    told = clock_of(rows, in_handling, "lic.handle")
+    batch = change(usual(date(2026, 11, 24), SHORTER), **HOURS_ORDER)
+    engine.run_due()
+    assert states(rows, batch)[told["key"]] == "HELD"
+    assert clock_of(rows, in_handling, "lic.handle")["due_at"] == told["due_at"]
+    recalculation.decide(desk, batch, [told["key"]], accept=True, reason="按新作息", by="admin")
+    assert clock_of(rows, in_handling, "lic.handle")["due_at"] == told["due_at"] - timedelta(minutes=30)
+
+
+def test_usual_hours_outlive_a_restart_and_go_before_those_of_the_configuration(engine, other, change):
+    change(usual(date(2026, 12, 1), SHORTER), **HOURS_ORDER)
+    other.desk.forget_calendar()
+    assert other.calendar.closing(date(2026, 12, 1)) == instant("2026-12-01 17:00")
+    assert other.calendar.closing(date(2026, 11, 30)) == instant("2026-11-30 17:30")
+    with engine.reading() as conn:
+        assert [(each["from"], each["source"]) for each in worktime.standing(conn)] == [("2026-12-01", "周科办〔2026〕12号")]
+
+
+def test_usual_hours_that_say_nothing_new_or_begin_in_the_past_are_refused(desk, engine, rows, change):
+    for day, hours, field in ((date(2026, 11, 22), SHORTER, "since"), (date(2026, 12, 1), OfficeHours(), "days")):
+        with pytest.raises(ValidationFailed) as refused:
+            calendar_proposals.propose(desk, [usual(day, hours)], by="admin", **HOURS_ORDER)
+        assert field in refused.value.errors
+    change(usual(date(2026, 12, 1), SHORTER), **HOURS_ORDER)
+    engine.run_due()
+    change(usual(date(2026, 12, 1), LONGER), **HOURS_ORDER)
+    assert engine.calendar.closing(date(2026, 12, 1)) == instant("2026-12-01 18:00")
+    assert len(rows(tables.calendar_proposal)) == 2
+
+
+def test_usual_hours_change_only_when_another_administrator_agrees(desk, engine):
+    key = calendar_proposals.propose(desk, [usual(date(2026, 12, 1), SHORTER)], by="admin", **HOURS_ORDER)
+    with pytest.raises(NotPermitted):
+        calendar_proposals.approve(desk, key, by="admin")
+    assert not engine.calendar.hours.standing

@@ -114,6 +114,27 @@ def test_a_page_that_has_lost_its_server_says_so_and_catches_up_when_it_is_back(
         server.stop()
 
 
+def test_a_board_that_is_no_longer_somebodys_duty_empties_itself_and_says_so(tmp_path: Path, browser, _built_assets):
+    server = RunningServer(tmp_path).start(prepare=True)
+    own, engine = Desk(browser, server), server.onlooker()
+    try:
+        board = own.person("duqiang").go("/supervision")
+        expect(board.locator("#board .light-counts").first).to_be_visible()
+        people = engine.desk.people
+        known = people.directory().people["duqiang"]
+        own.expects(403)
+        own.forgives("Response Status Error Code 403")
+        people.save_person("duqiang", name=known.name, section_code=known.section_code, roles=[], by="admin")
+        board.dispatch_event("[data-live-stream]", "awake")
+        expect(board.locator("[data-live-state]")).to_contain_text("本页已不在您的职责范围内")
+        expect(board.locator("#board")).to_be_empty()
+    finally:
+        own.close()
+        engine.dispose()
+        server.stop()
+    assert not own.troubles
+
+
 def line(answer: http.client.HTTPResponse, wanted: bytes) -> None:
     """Read on until the stream has said ``wanted``."""
     while (said := answer.readline()) and wanted not in said:

@@ -144,4 +144,4 @@ def test_a_named_person_answers_and_their_section_only_reads(desk, in_handling, 
         orders.answer(desk, row["key"], "代答", by="zhao")
     orders.answer(desk, row["key"], "已办", by="li")
     with engine.reading() as conn, pytest.raises(NotFound):
-        orders.find(desk, conn, row["key"], "sun")
+        orders.PAPERS.find(desk, conn, row["key"], "sun")

@@ -178,3 +178,40 @@ def test_the_banner_asks_for_the_missing_notice_from_november_on(browse, clock):
     assert "holiday notice of 2027 has not been entered" in text(browse("admin").get("/admin"))
     clock.office("2026-10-20 09:00")
     assert "has not been entered" not in text(browse("admin").get("/admin"))
+
+
+HOURS_FORM = {
+    "mode": "hours", "since": "2026-12-01", "usual": "08:30-12:00，14:00-17:00", "summer": "8:00-12:00, 15:00-18:30", "summer_from": "06-01", "summer_to": "9月30日",
+    "notice": "周科办〔2026〕12号", "reason": "冬季作息",
+}  # fmt: skip
+
+
+def test_usual_hours_are_changed_on_the_pages_and_keep_their_history(browse, changed, engine):
+    form = text(browse("admin").get("/admin/calendar/import?mode=hours"))
+    assert "08:30-12:00, 14:30-17:30" in form, "the form begins with the hours in force"
+    shown = text(browse("admin").post("/admin/calendar/preview", data=HOURS_FORM))
+    assert "14:00–17:00" in shown and "06-01" in shown and "Submit for approval" in shown
+    changed(HOURS_FORM)
+    engine.run_due()
+    page = text(browse("admin").get("/admin/calendar"))
+    assert "周科办〔2026〕12号" in page and "to come" in page and "in force" in page and "15:00–18:30" in page
+    assert engine.calendar.hours.in_force(date(2027, 7, 1)).summer_to == (9, 30)
+    changed(HOURS_FORM | {"since": "2027-03-01", "summer": ""})
+    engine.run_due()
+    assert text(browse("admin").get("/admin/calendar")).count("周科办〔2026〕12号") == 2
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"since": ""}, "Enter a date."),
+        ({"usual": "9 bis 5"}, "Write hours like"),
+        ({"usual": "14:00-17:00, 08:30-12:00"}, "in order of time"),
+        ({"summer_from": "02-30"}, "Write a day of the year like 06-01."),
+        ({"reason": ""}, "Say why."),
+        ({"since": "2026-11-20"}, "from today on or later"),
+    ],
+)
+def test_usual_hours_that_cannot_be_are_refused_and_the_form_is_kept(browse, change, said):
+    answer = browse("admin").post("/admin/calendar/proposals", data=HOURS_FORM | change)
+    assert answer.status_code == 422 and said in text(answer) and "周科办〔2026〕12号" in text(answer)

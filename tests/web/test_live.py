@@ -7,9 +7,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from engine import Engine
 from engine.runtime import changes
+from engine.store import tables
 from engine.store.types import new_key
 from tests.desk import desk_models as models
 from tests.web.rooms import PEOPLE, browse, clock, open_case, settings, statements  # noqa: F401  fixtures
@@ -103,6 +105,26 @@ def test_a_light_that_turns_by_itself_is_noticed_at_its_instant_and_not_before(e
         clock.now = turn
         assert watch.look()
         assert not watch.look()
+
+
+def test_a_silent_rung_is_news_when_it_is_due_and_again_when_it_has_fired(engine, clock, open_case):
+    open_case()
+    row = tables.clock.c
+    with engine.reading() as conn:
+        coming = conn.execute(select(row.next_rung_at, row.next_rung).where(row.next_rung_at.is_not(None)).order_by(row.next_rung_at)).first()
+        before = conn.execute(select(func.count()).select_from(tables.trail)).scalar_one()
+    assert coming.next_rung == "half"
+    watch = changes.Watch(engine)
+    watch.look()
+    clock.now = coming.next_rung_at
+    assert watch.look(), "it is due"
+    assert not watch.look(), "the acquirer has not come round yet"
+    engine.run_due()
+    with engine.reading() as conn:
+        assert conn.execute(select(tables.rung_firing.c.rung)).scalars().all() == ["half"]
+        assert conn.execute(select(func.count()).select_from(tables.trail)).scalar_one() == before, "a silent rung leaves no line"
+    assert watch.look(), "it has fired"
+    assert not watch.look()
 
 
 def test_the_end_of_the_office_day_is_news(engine, clock, open_case):

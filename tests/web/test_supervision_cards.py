@@ -159,3 +159,16 @@ def test_a_stale_page_of_a_card_loses_nothing_that_was_typed(browse, engine, one
     answer = li.post(f"/cards/{one.key}/appeal", data={"text": "系统故障，写了很久", "revision": "7"})
     assert answer.status_code == 409 and "系统故障，写了很久" in answer.get_data(as_text=True)
     assert cards(engine)[0].state == "ISSUED"
+
+
+def test_a_card_to_a_section_that_may_not_read_the_case_names_no_title(browse, engine, one):
+    with engine.transaction() as tx:
+        tx.execute(card_table.update().values(to_login=None, to_section="nongcun"))
+    title = "关于大棚改造的许可"
+    assert title in browse("du").get(f"/cards/{one.key}").get_data(as_text=True)
+    sun = browse("sun")
+    for address in ("/cards", f"/cards/{one.key}", f"/cards/{one.key}/print"):
+        page = sun.get(address).get_data(as_text=True)
+        assert one.number in page and title not in page and "大棚改造" not in page, address
+    book = openpyxl.load_workbook(io.BytesIO(sun.get("/cards/export.xlsx").data)).active
+    assert "大棚改造" not in str(list(book.iter_rows(values_only=True)))

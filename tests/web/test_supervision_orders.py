@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 from sqlalchemy import select
 
-from engine.store.tables import supervision_order, trail, user_task
+from engine.store.tables import notification, supervision_order, trail, user_task
 from tests.web.rooms import app, browse, clock, engine, open_case, selects, statements  # noqa: F401  fixtures
 
 
@@ -164,3 +164,23 @@ def test_the_board_counts_by_section_county_and_procedure_and_what_is_due_this_w
     assert "Nothing matches these filters." in client.get("/supervision?paused_long=1").get_data(as_text=True)
     clock.office("2026-11-27 10:00")
     assert "关于甲的许可" in client.get("/supervision?week=1").get_data(as_text=True)
+
+
+def test_a_section_that_may_not_read_the_case_sees_its_number_and_procedure_but_no_title(browse, engine, open_case):
+    case = open_case(subject="实名举报张某")
+    assert issue(browse("du"), case, to="section:nongcun").status_code == 302
+    (row,) = orders(engine)
+    for login, reads in (("du", True), ("sun", False), ("zhou", False)):
+        client = browse(login)
+        pages = [client.get(address) for address in ("/orders", f"/orders/{row.key}", f"/orders/{row.key}/print", "/notices")]
+        book = openpyxl.load_workbook(io.BytesIO(client.get("/orders/export.xlsx").data)).active
+        texts = [*(page.get_data(as_text=True) for page in pages[:3]), str(list(book.iter_rows(values_only=True)))]
+        for text in texts:
+            assert ("实名举报张某" in text) is reads, (login, reads)
+            assert row.number in text
+            assert reads or "许可" in text
+        assert (f"/case/{case.key}" in texts[1]) is reads
+        assert reads or "实名举报张某" not in pages[3].get_data(as_text=True)
+    with engine.reading() as conn:
+        told = conn.execute(select(notification.c.login, notification.c.params).where(notification.c.kind == "order")).all()
+    assert {each.login: each.params["title"] for each in told}["zhou"] == engine.desk.book().procedure("licence")[1].name

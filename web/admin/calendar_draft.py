@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
-from engine.deadlines.arrangement import HOURS, ArrangedDay, Sessions, checked
+from engine.deadlines.arrangement import HOURS, STANDING, ArrangedDay, checked
 from engine.deadlines.calendar import CLOSED, IN_LIEU, MAKEUP, STATUTORY, WEEKEND, WORKDAY
-from engine.deadlines.notices_of_holidays import ERROR, WARNING, Finding, read_notice
+from engine.deadlines.hours import MonthDay, OfficeHours, Sessions
+from engine.deadlines.notice_findings import ERROR, WARNING, Finding
+from engine.deadlines.notices_of_holidays import read_notice
 from engine.errors import ValidationFailed
-from engine.runtime.limits.calendar_proposals import CLOSURE, CORRECTION, NOTICE
+from engine.runtime.limits.calendar_proposals import CLOSURE, CORRECTION, NOTICE, USUAL_HOURS
 from engine.words import T, Words
 
 BY_HAND: dict[str, Words] = {
@@ -47,7 +49,12 @@ class Draft:
         return any(each.severity == WARNING for each in self.findings)
 
 
-FIELDS = ("mode", "text", "year", "scope", "notice", "reason", "first", "last", "kind", "name", "hours")
+FIELDS = (
+    "mode", "text", "year", "scope", "notice", "reason", "first", "last", "kind", "name", "hours",
+    "since", "usual", "summer", "summer_from", "summer_to",
+)  # fmt: skip
+MODES = ("notice", "days", "hours")
+BAD_HOURS = T("Write hours like 09:00-12:00, 14:00-17:00.")
 
 
 def read(form: Mapping[str, str], uploaded: bytes | None = None) -> Draft:
@@ -59,6 +66,8 @@ def read(form: Mapping[str, str], uploaded: bytes | None = None) -> Draft:
     draft = Draft(values, notice=values["notice"], reason=values["reason"])
     if values["mode"] == "days":
         _by_hand(draft)
+    elif values["mode"] == "hours":
+        _usual_hours(draft)
     else:
         _of_notice(draft)
     if draft.days and not draft.errors:
@@ -119,7 +128,7 @@ def _by_hand(draft: Draft) -> None:
         try:
             hours = sessions_of(values["hours"])
         except ValueError:
-            draft.errors["hours"] = [T("Write hours like 09:00-12:00, 14:00-17:00.")]
+            draft.errors["hours"] = [BAD_HOURS]
     if values["kind"] not in (HOURS, WORKDAY, MAKEUP) and hours:
         draft.errors["hours"] = [T("A day off has no office hours.")]
     if len(days) == 2 and not 0 <= (days["last"] - days["first"]).days < LONGEST:
@@ -128,6 +137,66 @@ def _by_hand(draft: Draft) -> None:
         count = (days["last"] - days["first"]).days + 1
         named = (days["first"] + timedelta(days=offset) for offset in range(count))
         draft.days = tuple(ArrangedDay(day, values["kind"], values["name"][:100] or draft.reason[:100], 0, hours) for day in named)
+
+
+def _usual_hours(draft: Draft) -> None:
+    """The usual hours from some day on, with those of the summer if they are others."""
+    values = draft.values
+    draft.kind = USUAL_HOURS
+    since: date | None = None
+    try:
+        since = date.fromisoformat(values["since"])
+    except ValueError:
+        draft.errors["since"] = [T("Enter a date.")]
+    sessions: dict[str, Sessions] = {}
+    for name in ("usual", "summer"):
+        if values[name] or name == "usual":
+            try:
+                sessions[name] = sessions_of(values[name])
+                OfficeHours(sessions[name])
+            except ValueError:
+                draft.errors[name] = [BAD_HOURS]
+            except ValidationFailed as refusal:
+                draft.errors[name] = [refusal.message]
+    edges: dict[str, MonthDay] = {}
+    for name in ("summer_from", "summer_to") if values["summer"] else ():
+        found = month_day(values[name])
+        if found is None:
+            draft.errors[name] = [T("Write a day of the year like 06-01.")]
+        else:
+            edges[name] = found
+    if not draft.reason:
+        draft.errors["reason"] = [T("Say why.")]
+    if draft.errors or since is None:
+        return
+    standing = OfficeHours(sessions["usual"])
+    if "summer" in sessions:
+        standing = OfficeHours(sessions["usual"], sessions["summer"], edges["summer_from"], edges["summer_to"])
+    draft.days = (ArrangedDay(since, STANDING, draft.reason[:100], standing=standing),)
+
+
+def month_day(text: str) -> MonthDay | None:
+    """``06-01`` as month and day; ``None`` for anything else.  29 February is none: it is not there every year."""
+    month, _, day = text.replace("月", "-").replace("日", "").replace("/", "-").partition("-")
+    try:
+        found = date(2001, int(month), int(day))
+    except ValueError:
+        return None
+    return found.month, found.day
+
+
+def written_sessions(sessions: Sessions) -> str:
+    """Sessions as :func:`sessions_of` reads them."""
+    return ", ".join(f"{start:%H:%M}-{end:%H:%M}" for start, end in sessions)
+
+
+def values_of_hours(hours: OfficeHours) -> dict[str, str]:
+    """What the form of the usual hours begins with: those in force."""
+    values = {"usual": written_sessions(hours.sessions)}
+    if hours.summer_sessions is not None:
+        (month, day), (last_month, last_day) = hours.summer_from, hours.summer_to
+        values |= {"summer": written_sessions(hours.summer_sessions), "summer_from": f"{month:02d}-{day:02d}", "summer_to": f"{last_month:02d}-{last_day:02d}"}
+    return values
 
 
 def sessions_of(text: str) -> Sessions:

@@ -8,11 +8,13 @@ from typing import Any
 from flask import Response, current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from engine.deadlines.arrangement import HOURS
+from engine.deadlines.arrangement import HOURS, STANDING
 from engine.deadlines.calendar import CLOSED, IN_LIEU, MAKEUP, STATUTORY, WEEKEND, WORKDAY, YEAR_STATUS_WORDS
-from engine.deadlines.notices_of_holidays import ERROR, NOTE, WARNING, WEEKDAY_WORDS, to_ics
+from engine.deadlines.hours import OfficeHours
+from engine.deadlines.notice_findings import ERROR, NOTE, WARNING, WEEKDAY_WORDS
+from engine.deadlines.notices_written import to_ics
 from engine.errors import Conflict, EngineError, InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.limits import calendar_alarm, calendar_proposals, recalculation
+from engine.runtime.limits import calendar_alarm, calendar_proposals, recalculation, worktime
 from engine.words import T, Words
 from web import security
 from web.admin import blueprint, calendar_draft, queries
@@ -24,6 +26,7 @@ from web.requests import number
 DAY_WORDS: dict[str, Words] = {
     WORKDAY: T("working day"), WEEKEND: T("weekend"), STATUTORY: T("public holiday"), IN_LIEU: T("day off in lieu"),
     MAKEUP: T("make-up working day"), CLOSED: T("this office is closed"), HOURS: T("other office hours"),
+    STANDING: T("usual office hours from here on"),
 }  # fmt: skip
 MARKS: dict[str, Words] = {
     WEEKEND: T("weekend"), STATUTORY: T("off"), IN_LIEU: T("off"), MAKEUP: T("on duty"), CLOSED: T("shut"),
@@ -75,13 +78,15 @@ def calendar():
         days = queries.special_days(conn, year)
         waiting = calendar_proposals.waiting(conn)
         undecided = recalculation.undecided(conn)
+        standing = worktime.standing(conn)
     listed = sorted({*(row.year for row in years), this_year, this_year + 1, year}, reverse=True)
     notices = {row.year: row.notice for row in years}
     return render_template(
         "admin/calendar.html", year=year, months=_months(year, {row.day: row for row in days}), days=days, listed=listed, notices=notices,
         statuses={number: held.year_status(number) for number in listed}, status_words=YEAR_STATUS_WORDS, day_words=DAY_WORDS, marks=MARKS,
         workdays={number: len(held.year(number).workdays) for number in listed}, weekdays=WEEKDAY_WORDS, heads=WEEKDAY_HEADS, hours=held.hours,
-        waiting=waiting, undecided=undecided,
+        waiting=waiting, undecided=undecided, standing=[(date.fromisoformat(each["from"]), OfficeHours.from_dict(each), each["source"]) for each in standing],
+        today=held.local(engine().clock()).date(),
     )  # fmt: skip
 
 
@@ -127,9 +132,12 @@ def calendar_ics(year: int):
 @blueprint.get("/admin/calendar/import")
 @requires("administer")
 def calendar_import():
-    """The form: a notice pasted or uploaded, or days by hand."""
-    mode = "days" if request.args.get("mode") == "days" else "notice"
-    return _import_page(calendar_draft.Draft({**dict.fromkeys(calendar_draft.FIELDS, ""), "mode": mode}))
+    """The form: a notice pasted or uploaded, days by hand, or the usual office hours."""
+    asked = request.args.get("mode", "")
+    mode = asked if asked in calendar_draft.MODES else "notice"
+    held = engine().calendar
+    begin = calendar_draft.values_of_hours(held.hours.in_force(held.local(engine().clock()).date())) if mode == "hours" else {}
+    return _import_page(calendar_draft.Draft({**dict.fromkeys(calendar_draft.FIELDS, ""), **begin, "mode": mode}))
 
 
 def _import_page(draft: calendar_draft.Draft, preview: Any = None, problem: str = "", status: int = 200):

@@ -41,8 +41,8 @@ def decided_kinds(views: Sequence[ClockView]) -> list[str]:
 
 
 def pausable(views: Sequence[ClockView]) -> list[ClockView]:
-    """Running limits that their rule lets stand still."""
-    return [view for view in views if view.running and view.clock.rule.pauses]
+    """Running limits that their rule lets stand still and that are not over."""
+    return [view for view in views if view.running and view.clock.rule.pauses and not view.derived.overdue]
 
 
 def _led(conn: Connection, key: int) -> tuple[Row, list[ClockView]]:
@@ -60,9 +60,6 @@ def _pause_choices(views: Sequence[ClockView]) -> list[Choice]:
     later = calendar.opening(calendar.add_workdays(calendar.local(now).date(), EXAMPLE_DAYS))
 
     def told(clock: Clock) -> Words:
-        running = due_of(clock, calendar)
-        if running is not None and now >= running.overdue_at:
-            return T("It is over already; a pause does not undo that.")
         made = end_pauses(pause(clock, now, reason="", kind="", by=g.person.login), later, lambda each: True)
         due = due_of(made, calendar)
         return T(
@@ -71,8 +68,12 @@ def _pause_choices(views: Sequence[ClockView]) -> list[Choice]:
             day=date_words(due.day) if due else "—",
         )
 
-    fixed = T("By its rule this limit cannot be paused; it goes on.")
-    return [(view, None if view.clock.rule.pauses else fixed, told(view.clock) if view.clock.rule.pauses else fixed) for view in views]
+    found: list[Choice] = []
+    for view in views:
+        fixed = None if view.clock.rule.pauses else T("By its rule this limit cannot be paused; it goes on.")
+        refused = fixed or pausing.expiry_refusal(view.clock, calendar, now)
+        found.append((view, refused, refused or told(view.clock)))
+    return found
 
 
 def _resume_choices(views: Sequence[ClockView], kind: str) -> list[Choice]:
@@ -104,7 +105,7 @@ def _page(conn: Connection, key: int, kind: str | None, values: dict[str, Any], 
     page = render_template(
         "cases/pause.html", case=case, choices=choices, kinds=PAUSE_KINDS.values(), values=values, resuming=kind is not None, heading=heading,
         errors={field: [say(text) for text in texts] for field, texts in errors.items()},
-        ticked=[view.row.key for view, refused, _said in choices if not refused and (kind is not None or not view.derived.overdue)] if ticked is None else ticked,
+        ticked=[view.row.key for view, refused, _said in choices if not refused] if ticked is None else ticked,
     )  # fmt: skip
     return make_response(page, status)
 

@@ -17,6 +17,7 @@ from web.supervision import (  # noqa: E402, F401  the views register themselves
     heat,
     order_views,
     reports,
+    rule_views,
     screen,
     views,
 )

@@ -48,7 +48,7 @@ def deductions(conn: Connection, readable: Any, since: datetime, until: datetime
     tests: list[Any] = [row.made_at >= since, row.made_at < until]
     tests += [row.section_code == section] if section else []
     tests += [row.state == state] if state else []
-    columns = (*row, case_file.c.case_no, case_file.c.title, func.count().over().label("total"))
+    columns = (*row, case_file.c.case_no, func.count().over().label("total"))
     chosen = select(*columns).join(case_file, case_file.c.key == row.case_key).where(readable, *tests).order_by(row.key.desc())
     rows = list(conn.execute(chosen.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE) if page else chosen.limit(EXPORT_LIMIT)))
     return rows, rows[0].total if rows else 0

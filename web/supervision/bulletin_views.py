@@ -16,7 +16,7 @@ from web import filters, security
 from web.i18n import say
 from web.people import requires
 from web.requests import number
-from web.supervision import blueprint, bulletin_queries, documents, order_queries, views
+from web.supervision import blueprint, bulletin_queries, card_queries, documents, views
 from web.supervision.order_views import my_groups, my_identities, page_number, today
 from web.supervision.state import PAGE_SIZE
 from web.supervision.views import engine
@@ -44,7 +44,7 @@ def words_of_bulletins() -> dict[str, Any]:
 
 def readable() -> Any:
     """SQL for the bulletins this person may read."""
-    return bulletins.listed(views.overseen(), my_identities(), my_groups())
+    return bulletins.PAPERS.listed(views.overseen(), my_identities(), my_groups())
 
 
 def _page(page: int) -> tuple[list[Any], int, str, str]:
@@ -92,10 +92,11 @@ def export():
 
 
 def _read(key: int) -> tuple[Any, Any, list[Any]]:
-    """The bulletin, its case (number and title only, for whoever it is about) and what was said on it."""
+    """The bulletin, its case (number and procedure only, for whoever it is about) and what was said on it."""
+    visible = views.overseen()
     with engine().reading() as conn:
-        row = bulletins.access_bulletin(engine().desk, conn, key, g.person.login, security.address())
-        return row, order_queries.case_of(conn, row.case_key), bulletins.steps(conn, key)
+        row = bulletins.PAPERS.access(engine().desk, conn, key, g.person.login, security.address())
+        return row, card_queries.case_of(conn, row.case_key, visible), bulletins.steps(conn, key)
 
 
 def _show(key: int, status: int = 200, errors: Any = None, action: str = ""):

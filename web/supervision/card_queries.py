@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, select
 
 from engine.runtime.supervision import cards
+from engine.runtime.supervision.readers import title_for
 from engine.store.tables import card, case_file, clock
 from web.supervision.state import PAGE_SIZE
 
@@ -78,9 +80,12 @@ def _tests(state: CardState, calendar: Any, *, degree: bool = True) -> list[Any]
     return tests
 
 
-def listed(conn: Connection, readable: Any, state: CardState, calendar: Any) -> tuple[list[Row], int]:
-    """One page of the cards that ``readable`` lets through (page 0: all of them), the newest first, and how many there are."""
-    columns = (card, case_file.c.case_no, case_file.c.title, func.count().over().label("total"))
+def listed(conn: Connection, readable: Any, visible: Any, state: CardState, calendar: Any) -> tuple[list[Row], int]:
+    """One page of the cards that ``readable`` lets through (page 0: all of them), the newest first, and how many there are.
+
+    The title of the case is for who may read that (``visible``); others get ``None``.
+    """
+    columns = (card, case_file.c.case_no, title_for(visible), func.count().over().label("total"))
     chosen = select(*columns).join(case_file, case_file.c.key == card.c.case_key).where(readable, *_tests(state, calendar))
     chosen = chosen.order_by(card.c.issued_at.desc(), card.c.key.desc())
     rows = list(conn.execute(chosen.limit(PAGE_SIZE).offset((state.page - 1) * PAGE_SIZE) if state.page else chosen.limit(EXPORT_LIMIT)))
@@ -102,9 +107,16 @@ def choices(conn: Connection, readable: Any) -> list[Row]:
     return list(conn.execute(chosen.order_by(*columns).limit(CHOICES_LIMIT)))
 
 
-def case_of(conn: Connection, key: int) -> Row:
-    """Number and title of the case of a card: nothing else of it is for everybody a card is for."""
-    return conn.execute(select(case_file.c.key, case_file.c.case_no, case_file.c.title, case_file.c.procedure_id).where(case_file.c.key == key)).one()
+def case_of(conn: Connection, key: int, visible: Any) -> Row:
+    """Number and procedure of the case of a card or an order, and the title for who may read the case: nothing else of it is for everybody."""
+    columns = (case_file.c.key, case_file.c.case_no, title_for(visible), case_file.c.procedure_id, case_file.c.closed_at)
+    return conn.execute(select(*columns).where(case_file.c.key == key)).one()
+
+
+def cases(conn: Connection, visible: Any, keys: Collection[int]) -> dict[int, Row]:
+    """Key, number and title of those cases that ``visible`` lets through, by key."""
+    chosen = select(case_file.c.key, case_file.c.case_no, case_file.c.title).where(visible, case_file.c.key.in_(list(keys)))
+    return {row.key: row for row in conn.execute(chosen)} if keys else {}
 
 
 def clock_of(conn: Connection, key: int | None) -> Row | None:

@@ -24,7 +24,6 @@ from web.supervision.card_queries import CardState
 from web.supervision.order_views import my_groups, my_identities
 from web.supervision.state import PAGE_SIZE
 from web.supervision.views import engine
-from web.supervision.words import RECIPIENT_WORDS
 
 STATES: dict[str, Words] = {
     "ISSUED": T("In force"), "APPEALED": T("Appealed against"), "UPHELD": T("Upheld"), "REVOKED": T("Revoked"), "counting": T("Counting (not revoked)"),
@@ -49,9 +48,9 @@ def parts() -> list[tuple[str, Words]]:
     return [(name, word) for name, word in PARTS.items() if name != "supervision.card_figures" or g.person.may("supervise")]
 
 
-def readable() -> Any:
+def readable(visible: Any = None) -> Any:
     """SQL for the cases whose cards this person may read; asked before a connection is taken."""
-    return cards.listed(views.overseen(), my_identities(), my_groups())
+    return cards.PAPERS.listed(views.overseen() if visible is None else visible, my_identities(), my_groups())
 
 
 def threshold(kind: str, degree: Degree) -> Words:
@@ -73,11 +72,12 @@ def index():
     """The cards this person may read: of all cases for who oversees, else their own and those of the section they lead."""
     g.room = "cards"
     state = CardState.of(request.args)
-    visible, calendar = readable(), engine().calendar
+    visible, calendar = views.overseen(), engine().calendar
+    mine = readable(visible)
     with engine().reading() as conn:
-        rows, total = card_queries.listed(conn, visible, state, calendar)
-        numbers = card_queries.counted(conn, visible, state, calendar)
-        known = card_queries.choices(conn, visible)
+        rows, total = card_queries.listed(conn, mine, visible, state, calendar)
+        numbers = card_queries.counted(conn, mine, state, calendar)
+        known = card_queries.choices(conn, mine)
     if not rows and state.page > 1:
         return redirect(filters.with_query(page=None))
     session["cards_url"] = request.full_path.rstrip("?")
@@ -93,16 +93,17 @@ def export():
     """The filtered list as a workbook."""
     state = CardState.of({**request.args.to_dict(), "page": "1"})
     state = CardState(**state.query(), page=0)
-    visible = readable()
+    visible = views.overseen()
+    mine = readable(visible)
     with engine().reading() as conn:
-        rows, total = card_queries.listed(conn, visible, state, engine().calendar)
+        rows, total = card_queries.listed(conn, mine, visible, state, engine().calendar)
     heads = [
         _("Card number"), _("Card"), _("State"), _("Rule"), _("Case number"), _("Title"), _("Section"), _("Person"), _("Fell due"), _("Issued"),
         _("Issued late"), _("Appeal until"), _("Appealed at"), _("Decided"), _("Decided by"), _("Evidence"),
     ]  # fmt: skip
     lines = [
         [
-            row.number, say(cards.DEGREE_WORDS[row.degree]), say(STATES[row.state]), row.rule_label, row.case_no, row.title,
+            row.number, say(cards.DEGREE_WORDS[row.degree]), say(STATES[row.state]), row.rule_label, row.case_no, views.case_title(row),
             filters.section_name(row.to_section), filters.person_name(row.to_login) if row.to_login else "", filters.localdatetime(row.fell_due_at),
             filters.localdatetime(row.issued_at), _("yes") if row.late else "", filters.localdate(row.appeal_until),
             filters.localdatetime(row.appealed_at) if row.appealed_at else "", filters.localdatetime(row.decided_at) if row.decided_at else "",
@@ -121,14 +122,15 @@ def facts_of(row: Any) -> list[Words]:
 
 
 def _read(key: int) -> dict[str, Any]:
-    """Everything the page of a card shows.  Of its case the number and the title are for whoever the card is for; nothing else is."""
+    """Everything the page of a card shows.  Of its case the number and the procedure are for whoever the card is for; nothing else is."""
+    visible = views.overseen()
     desk, login, now = engine().desk, g.person.login, engine().clock()
     calendar = engine().calendar
     with engine().reading() as conn:
-        row = cards.access_card(desk, conn, key, login, security.address())
+        row = cards.PAPERS.access(desk, conn, key, login, security.address())
         clock = card_queries.clock_of(conn, row.clock_key)
         values = {
-            "card": row, "case": card_queries.case_of(conn, row.case_key), "steps": cards.steps(conn, key), "related": card_queries.related(conn, row),
+            "card": row, "case": card_queries.case_of(conn, row.case_key, visible), "steps": cards.steps(conn, key), "related": card_queries.related(conn, row),
             "may_decide": cards.may_decide(desk, conn, row, login), "decides": not cards.DECIDERS.isdisjoint(desk.people.groups(login, conn)),
         }  # fmt: skip
     rule = row.evidence["rule"]
@@ -235,18 +237,6 @@ def export_card_figures():
     """Both tables as a workbook."""
     _state, sections, rules = _figures()
     return views.spreadsheet(_("Card figures"), figure_heads(_("Section")), [*sections, [], figure_heads(_("Rule")), *rules])
-
-
-@blueprint.get("/cards/rules")
-def card_rules():
-    """The rules in force with their source: who may get a card must be able to read for what."""
-    g.room = "cards"
-    book = engine().desk.book()
-    sheet = book.monitoring
-    return render_template(
-        "supervision/card_rules.html", sheet=sheet, version=book.monitoring_version, parts=parts(), kinds=KINDS, threshold=threshold, whom=WHOM, recipients=RECIPIENT_WORDS,
-        scope_words=scope_words,
-    )  # fmt: skip
 
 
 def scope_words(rule: MonitoringRule) -> list[Words]:

@@ -16,7 +16,7 @@ from web import filters, security
 from web.i18n import say
 from web.people import requires
 from web.requests import number
-from web.supervision import blueprint, bulletin_queries, order_queries, views
+from web.supervision import blueprint, bulletin_queries, card_queries, views
 from web.supervision.order_views import my_groups, my_identities, page_number, today
 from web.supervision.state import PAGE_SIZE
 from web.supervision.views import engine
@@ -61,7 +61,7 @@ def _asked() -> tuple[str, str, str]:
 
 
 def _readable() -> Any:
-    return deductions.listed(views.overseen(), my_identities(), my_groups())
+    return deductions.PAPERS.listed(views.overseen(), my_identities(), my_groups())
 
 
 @blueprint.get("/assessment", endpoint="deductions")
@@ -112,9 +112,10 @@ def export():
 
 def _show(key: int, status: int = 200, errors: Any = None, action: str = ""):
     g.room = "supervision"
+    visible = views.overseen()
     with engine().reading() as conn:
-        row = deductions.access_entry(engine().desk, conn, key, g.person.login, security.address())
-        case = order_queries.case_of(conn, row.case_key)
+        row = deductions.PAPERS.access(engine().desk, conn, key, g.person.login, security.address())
+        case = card_queries.case_of(conn, row.case_key, visible)
     groups = my_groups()
     page = render_template(
         "supervision/deduction.html", entry=row, case=case, may_ask=deductions.may_ask(row, groups),

@@ -10,16 +10,17 @@ from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from engine.runtime.supervision import orders
 from engine.runtime.supervision.figures import Period
+from engine.runtime.supervision.readers import title_for
 from engine.store.tables import case_file, supervision_order, user_task
 from web.supervision.state import PAGE_SIZE
 
 EXPORT_LIMIT = 5000
 
 
-def listed(conn: Connection, readable: Any, shown: str, level: str, page: int, today: date) -> tuple[list[Row], int]:
+def listed(conn: Connection, readable: Any, visible: Any, shown: str, level: str, page: int, today: date) -> tuple[list[Row], int]:
     """One page of the orders that ``readable`` lets through (page 0: all of them) and how many there are; one statement.
 
-    ``shown`` is ``open``, ``late``, ``ended`` or ``all``; those whose answer is overdue at ``today`` come first.
+    The title of the case is for who may read that (``visible``); others get ``None``.  ``shown`` is ``open``, ``late``, ``ended`` or ``all``; those whose answer is overdue at ``today`` come first.
     """
     order = supervision_order.c
     late = case(((order.state == orders.ISSUED) & (order.due_on < today), 1), else_=0)
@@ -30,16 +31,11 @@ def listed(conn: Connection, readable: Any, shown: str, level: str, page: int, t
         tests += [order.state == orders.ISSUED, order.due_on < today]
     elif shown == "ended":
         tests.append(order.state.not_in(orders.OPEN))
-    columns = (*order, case_file.c.case_no, case_file.c.title, late.label("late"), func.count().over().label("total"))
+    columns = (*order, case_file.c.case_no, case_file.c.procedure_id, title_for(visible), late.label("late"), func.count().over().label("total"))
     chosen = select(*columns).join(case_file, case_file.c.key == order.case_key).where(readable, *tests)
     chosen = chosen.order_by(late.desc(), order.due_on if shown in ("open", "late") else order.key.desc(), order.key)
     rows = list(conn.execute(chosen.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE) if page else chosen.limit(EXPORT_LIMIT)))
     return rows, rows[0].total if rows else 0
-
-
-def case_of(conn: Connection, key: int) -> Row:
-    """Number and title of the case of an order: nothing else of it is for everybody an order is for."""
-    return conn.execute(select(case_file.c.key, case_file.c.case_no, case_file.c.title, case_file.c.closed_at).where(case_file.c.key == key)).one()
 
 
 def open_cases(conn: Connection, visible: Any, keys: Collection[int]) -> list[Row]:

@@ -17,7 +17,7 @@ from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.requests import number
-from web.supervision import blueprint, order_queries, views
+from web.supervision import blueprint, card_queries, order_queries, views
 from web.supervision.state import PAGE_SIZE
 from web.supervision.views import engine
 
@@ -39,7 +39,7 @@ DONE: dict[str, tuple[Callable[..., None], Words]] = {
 
 @blueprint.app_context_processor
 def words_of_orders() -> dict[str, Any]:
-    return {"order_levels": LEVELS, "order_states": STATES, "order_steps": STEPS}
+    return {"case_title": views.case_title, "order_levels": LEVELS, "order_states": STATES, "order_steps": STEPS}
 
 
 def today() -> date:
@@ -58,9 +58,10 @@ def _page(page: int) -> tuple[list[Any], int, str, str]:
     """One page of the orders this person may read (0: all of them), how many there are, and the filters; one statement."""
     shown, level = request.args.get("shown", "open"), request.args.get("level", "")
     shown, level = shown if shown in SHOWN else "open", level if level in LEVELS else ""
-    readable = orders.listed(views.overseen(), my_identities(), my_groups())
+    visible = views.overseen()
+    readable = orders.PAPERS.listed(visible, my_identities(), my_groups())
     with engine().reading() as conn:
-        rows, total = order_queries.listed(conn, readable, shown, level, page, today())
+        rows, total = order_queries.listed(conn, readable, visible, shown, level, page, today())
     return rows, total, shown, level
 
 
@@ -93,7 +94,7 @@ def export():
     ]  # fmt: skip
     lines = [
         [
-            row.number, say(LEVELS[row.level]), say(STATES[row.state]), row.case_no, row.title, filters.section_name(row.to_section),
+            row.number, say(LEVELS[row.level]), say(STATES[row.state]), row.case_no, views.case_title(row), filters.section_name(row.to_section),
             filters.person_name(row.to_login) if row.to_login else "", row.text, filters.localdatetime(row.issued_at),
             filters.person_name(row.issued_by), filters.localdate(row.due_on), filters.localdatetime(row.answered_at), filters.localdatetime(row.ended_at),
         ]
@@ -105,10 +106,11 @@ def export():
 
 
 def _read(key: int) -> tuple[Any, Any, list[Any]]:
-    """The order, its case and what was said on it.  The case's number and title are for whoever the order is for; nothing else is."""
+    """The order, its case and what was said on it.  The case's number and procedure are for whoever the order is for; nothing else is."""
+    visible = views.overseen()
     with engine().reading() as conn:
-        row = orders.order(engine().desk, conn, key, g.person.login, security.address())
-        return row, order_queries.case_of(conn, row.case_key), orders.steps(conn, key)
+        row = orders.PAPERS.access(engine().desk, conn, key, g.person.login, security.address())
+        return row, card_queries.case_of(conn, row.case_key, visible), orders.steps(conn, key)
 
 
 def _allowed(row: Any) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import current_app, flash, g, make_response, redirect, render_template, request, send_file, session, url_for
 from flask_babel import gettext as _
+from sqlalchemy import and_
 
 from engine.errors import NotFound
 from engine.runtime import changes
@@ -17,6 +18,7 @@ from engine.runtime.casework.access import CHIEFS, URGERS, access_case
 from engine.runtime.supervision import bulletins
 from engine.words import T, Words
 from web import filters, security
+from web.cases import search
 from web.i18n import say
 from web.inbox.excel import workbook
 from web.lights import BY_RANK, LIGHTS
@@ -41,6 +43,14 @@ def overseen() -> Any:
     """SQL for the cases this person may see on the board; asked before a connection is taken, since it may read the directory."""
     person, desk = g.person, engine().desk
     return queries.overseen(desk, person.login, {person.login, *person.principals}, person.groups | desk.people.groups(person.login))
+
+
+def case_title(row: Any) -> str:
+    """The title of a case as this person may read it, to others the name of its procedure (``row`` has both)."""
+    if row.title is not None:
+        return row.title
+    known = sheets()
+    return known[row.procedure_id].name if row.procedure_id in known else row.procedure_id
 
 
 def may_urge(case: Any) -> bool:
@@ -190,7 +200,7 @@ def ledger(case_key: int):
     g.room = "supervision"
     now, calendar = engine().clock(), engine().calendar
     person = g.person
-    about = bulletins.listed(overseen(), {person.login, *person.principals}, person.groups | engine().desk.people.groups(person.login))
+    about = bulletins.PAPERS.listed(overseen(), {person.login, *person.principals}, person.groups | engine().desk.people.groups(person.login))
     with engine().reading() as conn:
         case = access_case(conn, case_key, g.person.login, security.address())
         clocks, firings, urges = queries.ledger(conn, case_key, now)
@@ -256,10 +266,12 @@ def sheets() -> dict[str, Any]:
 
 
 def register_of(process_id: str, page: int) -> tuple[Any, list[Any], int]:
+    """Sheet, rows and number of a register, narrowed by the searchable fields that the address names."""
     sheet = sheets().get(process_id)
     if sheet is None:
         raise NotFound("There is no procedure “%(id)s”.", id=process_id)
-    visible = overseen()
+    visible, narrowed = overseen(), search.tests_of(search.filters_of(sheet, request.args))
+    visible = visible if narrowed is None else and_(visible, narrowed)
     with engine().reading() as conn:
         rows, total = queries.register(conn, visible, process_id, page)
     return sheet, rows, total
@@ -278,7 +290,11 @@ def register():
         return render_template("supervision/register.html", sheets=known, chosen="", sheet=None, rows=[], page=1, pages=1, total=0)
     sheet, rows, total = register_of(chosen, page)
     pages = max(1, ceil(total / PAGE_SIZE))
-    return render_template("supervision/register.html", sheets=known, chosen=chosen, sheet=sheet, rows=rows, page=page, pages=pages, total=total)
+    asked = search.filters_of(sheet, request.args, engine().desk.labels.of(None, sheet))
+    return render_template(
+        "supervision/register.html", sheets=known, chosen=chosen, sheet=sheet, rows=rows, page=page, pages=pages, total=total, asked=asked,
+        prefix=search.PREFIX, narrowed=any(each.used for each in asked),
+    )  # fmt: skip
 
 
 @blueprint.get("/register/export.xlsx")

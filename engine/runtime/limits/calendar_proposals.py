@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 
 from engine.deadlines import WorkCalendar
 from engine.deadlines import clock as deadlines
-from engine.deadlines.arrangement import ArrangedDay, DayChange, arranged, checked, differences
+from engine.deadlines.arrangement import STANDING, ArrangedDay, DayChange, arranged, checked, differences
 from engine.deadlines.calendar import CLOSED, OFFICIAL
 from engine.deadlines.clock import Clock
-from engine.deadlines.notices_of_holidays import ERROR, Finding
+from engine.deadlines.hours import OfficeHours
+from engine.deadlines.notice_findings import ERROR, Finding
 from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, ValidationFailed
 from engine.runtime.limits import worktime
 from engine.runtime.limits.clocks import STOPPED
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from engine.runtime.desk import Desk
 
 PROPOSED, APPROVED, REJECTED, WITHDRAWN = "PROPOSED", "APPROVED", "REJECTED", "WITHDRAWN"
-NOTICE, CLOSURE, CORRECTION = "notice", "closure", "correction"
-KIND_WORDS: dict[str, Words] = {NOTICE: T("Holiday notice"), CLOSURE: T("Local closure or hours"), CORRECTION: T("Correction of days")}
+NOTICE, CLOSURE, CORRECTION, USUAL_HOURS = "notice", "closure", "correction", "hours"
+KIND_WORDS: dict[str, Words] = {
+    NOTICE: T("Holiday notice"), CLOSURE: T("Local closure or hours"), CORRECTION: T("Correction of days"), USUAL_HOURS: T("Usual office hours"),
+}  # fmt: skip
 STATE_WORDS: dict[str, Words] = {
     PROPOSED: T("waits for approval"), APPROVED: T("approved"), REJECTED: T("rejected"), WITHDRAWN: T("withdrawn"),
 }  # fmt: skip
@@ -96,15 +99,27 @@ class MovedDue:
 
 
 @dataclass(frozen=True)
+class HoursChange:
+    """Usual office hours that become others: from which office day, until which one (``None``: for good), what they were, what they are."""
+
+    since: date
+    until: date | None
+    old: OfficeHours
+    new: OfficeHours
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a proposal would do to the calendar of the moment, whose ``version`` it names.
 
+    ``hours`` are usual office hours that become others.
     ``past`` are changed days that are over, with the line that names them (0: none).  ``closed`` are cases closed on such days
     (line, day, key, number), ``closed_total`` how many there are.  ``moved`` are open limits with another due date, at most
     :data:`SHOWN`; ``earlier``/``later``/``examined`` count them, ``open_limits`` is how many run in all.
     """
 
     version: int
+    hours: tuple[HoursChange, ...]
     changes: tuple[DayChange, ...]
     statuses: tuple[tuple[int, str, str], ...]
     past: tuple[tuple[int, date], ...]
@@ -139,6 +154,7 @@ def propose(
     :class:`ValidationFailed` for days that cannot be entered, a notice without a name, findings that are errors, or a proposal that
     changes nothing.
     """
+    days = tuple(days)
     with desk.audited(by, address, role="admin") as tx:
         errors: dict[str, list[Words]] = {}
         if kind not in KIND_WORDS:
@@ -147,6 +163,9 @@ def propose(
             errors["notice"] = [T("Name the notice: its number, or who ordered it.")]
         if kind != NOTICE and not reason.strip():
             errors["reason"] = [T("Say why.")]
+        today = desk.calendar.local(tx.now).date()
+        if any(each.kind == STANDING and each.day < today for each in days):
+            errors["since"] = [T("Usual office hours change from today on or later; hours of days that are over are entered day by day.")]
         if any(each.severity == ERROR for each in findings):
             errors["source_text"] = [T("The notice contradicts itself or cannot be read; correct the lines named above.")]
         if errors:
@@ -156,7 +175,7 @@ def propose(
         years = {*whole_years, *(each.day.year for each in named)}
         after = arranged(before, named, whole_years, notice)
         same_state = all(before.year_status(year) == after.year_status(year) for year in whole_years)
-        if same_state and not differences(before, after, years):
+        if same_state and not differences(before, after, years) and not _hours_changes(before, after, named):
             words = T("The calendar says this already; there is nothing to change.")
             raise ValidationFailed(words, errors={"days": [words]})
         key = new_key()
@@ -206,7 +225,7 @@ def preview(desk: Desk, conn: Connection, days: Collection[ArrangedDay], whole_y
     """What the days would change now.  Reads; changes nothing."""
     before = worktime.load_calendar(conn, desk.settings.hours)
     after = arranged(before, days, whole_years, notice)
-    years = sorted({*whole_years, *(each.day.year for each in days)})
+    years = sorted({*whole_years, *(each.day.year for each in days if each.kind != STANDING)})
     changes = differences(before, after, years)
     today = before.local(desk.engine.clock()).date()
     lines = {each.day: each.line for each in days}
@@ -214,7 +233,21 @@ def preview(desk: Desk, conn: Connection, days: Collection[ArrangedDay], whole_y
     closed, closed_total = _closed_on(desk, conn, past)
     moved, earlier, later, examined, total = _moved(conn, before, after)
     statuses = tuple((year, before.year_status(year), after.year_status(year)) for year in years)
-    return Preview(before.version, tuple(changes), statuses, past, closed, closed_total, moved, earlier, later, examined, total)
+    hours = _hours_changes(before, after, days)
+    return Preview(before.version, hours, tuple(changes), statuses, past, closed, closed_total, moved, earlier, later, examined, total)
+
+
+def _hours_changes(before: WorkCalendar, after: WorkCalendar, days: Collection[ArrangedDay]) -> tuple[HoursChange, ...]:
+    """Where the arrangements of ``days`` say something new."""
+    found = []
+    for each in days:
+        if each.standing is None:
+            continue
+        old = before.hours.in_force(each.day)
+        if old.to_dict() != each.standing.to_dict():
+            until = next((day for day, _ in after.hours.standing if day > each.day), None)
+            found.append(HoursChange(each.day, until, old, each.standing))
+    return tuple(found)
 
 
 def _closed_on(desk: Desk, conn: Connection, past: tuple[tuple[int, date], ...]) -> tuple[tuple[tuple[int, date, int, str], ...], int]:
@@ -286,7 +319,9 @@ def approve(desk: Desk, key: int, *, by: str, seen_version: int | None = None, r
         before = worktime.load_calendar(tx.conn, desk.settings.hours)
         after = arranged(before, proposal.days, proposal.whole_years, proposal.notice)
         kept = frozenset(row["date"] for year in proposal.whole_years for row in after.rows_for_year(year) if row["kind"] == CLOSED)
-        worktime.store_years(tx, after, proposal.whole_years, [each.day for each in proposal.days], proposal.notice, kept)
+        named = [each.day for each in proposal.days if each.kind != STANDING]
+        worktime.store_years(tx, after, proposal.whole_years, named, proposal.notice, kept)
+        worktime.store_standing(tx, proposal.days, proposal.notice)
         decided = {"state": APPROVED, "decided_by": by, "decided_at": tx.now, "decision_reason": reason.strip() or None, "version": version}
         tx.execute(update(_PROPOSAL).where(_PROPOSAL.c.key == key).values(decided))
         recalculation = new_key()

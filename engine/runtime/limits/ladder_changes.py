@@ -1,7 +1,6 @@
-"""Letting every running clock climb a ladder that was changed, in a batch that any node works off and that people can watch.
+"""Letting every running clock climb a ladder that was changed, in a batch (:mod:`engine.runtime.limits.batches`).
 
-The deployment lists the clocks (:func:`begin`, in its own transaction, one statement whatever their number); :func:`run` works the
-list off in slices.  A rung that was not on the ladder before and whose moment had passed when the ladder was changed does not fire for
+The deployment lists the clocks (:func:`begin`, in its own transaction, one statement whatever their number).  A rung that was not on the ladder before and whose moment had passed when the ladder was changed does not fire for
 a clock that ran then: a new version reaches forward, not back.  So a clock that falls due before its turn is brought to the ladder
 first (:func:`bring_first`), by whoever fires it.
 """
@@ -9,16 +8,16 @@ first (:func:`bring_first`), by whoever fires it.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, insert, literal, or_, select, update
 
 from engine.deadlines import Ladder, rung_times
 from engine.runtime.casework.book import DEFAULT_LADDER
+from engine.runtime.limits.batches import FAILED, MOOT, MOVED, OPEN, SAME, Batches, Counted, said
 from engine.runtime.limits.clocks import RUNNING, ClockState, derived_columns
 from engine.store import tables
 from engine.store.types import new_key
@@ -29,19 +28,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLICE = 100
-"""Clocks brought to a ladder by one transaction."""
-ROUND = 2_000
-"""Clocks done in one round of the acquirer, so that other due work is not kept waiting."""
-OPEN, SAME, MOVED, MOOT, FAILED = "OPEN", "SAME", "MOVED", "MOOT", "FAILED"
 STATE_WORDS: dict[str, Words] = {
     OPEN: T("to be done"), SAME: T("unchanged"), MOVED: T("next rung moved"), MOOT: T("limit has ended"), FAILED: T("failed"),
 }  # fmt: skip
 _CHANGE, _ITEM, _CLOCK = tables.ladder_change, tables.ladder_change_item, tables.clock
+_BATCHES = Batches(_CHANGE, _ITEM, "change_key", "ladders.climbed")
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Counted):
     """A change of the ladders and how far the running clocks have followed it; ``counts`` is by state of the items."""
 
     key: int
@@ -52,14 +47,6 @@ class Progress:
     created_by: str | None
     ended_at: datetime | None
     counts: Mapping[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def done(self) -> int:
-        return self.total - self.counts.get(OPEN, 0)
 
 
 def touched(before: Mapping[str, Ladder], after: Mapping[str, Ladder]) -> list[str]:
@@ -92,17 +79,12 @@ def begin(tx: Any, definition_id: str, version: int, before: Mapping[str, Ladder
 def run(desk: Desk, limit: int | None = None) -> int:
     """Bring a round of clocks to the ladders in force; gives how many this node did."""
     with desk.engine.reading() as conn:
-        change = conn.execute(select(_CHANGE).where(_CHANGE.c.state == "RUNNING").order_by(_CHANGE.c.key).limit(1)).mappings().one_or_none()
+        change = _BATCHES.running(conn)
     if change is None:
         return 0
-    done, left = 0, ROUND if limit is None else min(ROUND, limit)
-    while left > 0:
-        count = _slice(desk, change, min(SLICE, left))
-        done, left = done + count, left - max(count, 1)
-        if count == 0:
-            # Nothing left, or what is left is in another node's hands.
-            _settle(desk, change["key"])
-            break
+    done, left = _BATCHES.work_off(limit, lambda most: _slice(desk, change, most))
+    if left:
+        _BATCHES.settle(desk, change["key"])
     return done
 
 
@@ -110,8 +92,8 @@ def _slice(desk: Desk, change: Mapping[str, Any], limit: int) -> int:
     """Bring some listed clocks to their ladder in one transaction.  What somebody else is working on stays on the list."""
     instance = tables.instance
     with desk.engine.transaction(by=change["created_by"]) as tx:
-        chosen = select(_ITEM.c.clock_key).where(_ITEM.c.change_key == change["key"], _ITEM.c.state == OPEN)
-        keys = list(tx.execute(chosen.order_by(_ITEM.c.clock_key).limit(limit).with_for_update(skip_locked=True)).scalars())
+        chosen = _BATCHES.listed(change["key"], _ITEM.c.clock_key)
+        keys = list(tx.execute(chosen.limit(limit).with_for_update(skip_locked=True)).scalars())
         if not keys:
             return 0
         # Commands lock the instance before its clocks and write whole ledgers, so the instance has to be held here too.
@@ -141,9 +123,8 @@ def _climbed(desk: Desk, tx: Any, row: Mapping[str, Any], change: Mapping[str, A
         ladder = desk.book(tx.conn).ladder(row["ladder_id"])
         derived = derived_columns(state.clock, ladder, state.fired, desk.engine.calendar)
     except Exception as mistake:
-        # One clock whose ledger cannot be read must not hold up the others for ever.
         log.exception("ladder change %s, clock %s", change["key"], row["key"])
-        return {"state_": FAILED, "message_": f"{type(mistake).__name__}: {mistake}"[:500]}
+        return {"state_": FAILED, "message_": said(mistake)}
     ledger = dict(row["ledger"], fired=state.fired)
     if ledger == row["ledger"] and all(derived[name] == row[name] for name in ("next_rung", "next_rung_at")):
         return {"state_": SAME, "message_": None}
@@ -205,31 +186,14 @@ def _mark(tx: Any, change_key: int, results: list[dict[str, Any]]) -> None:
         tx.execute(marked.values(state=state, message=message))
 
 
-def _settle(desk: Desk, key: int) -> None:
-    """End a batch without open items; once, whichever node gets there."""
-    is_open = exists().where(_ITEM.c.change_key == key, _ITEM.c.state == OPEN)
-    with desk.engine.transaction() as tx:
-        ended = update(_CHANGE).where(_CHANGE.c.key == key, _CHANGE.c.state == "RUNNING", ~is_open).values(state="DONE", ended_at=tx.now)
-        if tx.execute(ended).rowcount == 1:
-            tx.audit("ladders.climbed", f"ladder_change:{key}", **_counts(tx.conn, [key])[key])
-
-
 # --- reading -------------------------------------------------------------------------------------------------------------------
-
-
-def _counts(conn: Connection, keys: Collection[int]) -> dict[int, Counter[str]]:
-    found: dict[int, Counter[str]] = {key: Counter() for key in keys}
-    grouped = select(_ITEM.c.change_key, _ITEM.c.state, func.count()).where(_ITEM.c.change_key.in_(list(keys)))
-    for key, state, number in conn.execute(grouped.group_by(_ITEM.c.change_key, _ITEM.c.state)):
-        found[key][state] = number
-    return found
 
 
 def find(conn: Connection, ladder_id: str | None = None, limit: int = 5) -> list[Progress]:
     """The latest changes, the newest first; of one ladder only, when it is named."""
     rows = conn.execute(select(_CHANGE).order_by(_CHANGE.c.key.desc()).limit(50)).all()
     chosen = [row for row in rows if ladder_id is None or ladder_id in row.ladders][:limit]
-    counts = _counts(conn, [row.key for row in chosen]) if chosen else {}
+    counts = _BATCHES.counts(conn, [row.key for row in chosen])
     return [
         Progress(row.key, row.version, tuple(row.ladders), row.state, row.created_at, row.created_by, row.ended_at, counts[row.key])
         for row in chosen

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select
 
+from engine.deadlines import Clock, WorkCalendar, date_words
+from engine.deadlines.clock import due_of
 from engine.deadlines.pauses import NEEDS_DOCUMENT, PAUSE_KINDS, kind_word
 from engine.errors import InvalidState, NotPermitted, ValidationFailed
 from engine.runtime.casework import attachments
@@ -70,19 +73,22 @@ def pause(
 
     ``kind`` is one of :data:`PAUSE_KINDS`, ``document`` the number of the paper that allows it, ``paper`` its copy.  All or none.  Raises
     :class:`NotFound`, :class:`NotPermitted`, :class:`ValidationFailed` by field (``clock``, ``kind``, ``reason``, ``document``, ``file``),
-    and :class:`InvalidState` when a limit has ended, does not pause by its rule, or is paused for that kind already.
+    and :class:`InvalidState` when a limit has ended, is over, does not pause by its rule, or is paused for that kind already.
     """
 
     def work(tx: Any, note: Note) -> list[str]:
         case = _led_case(desk, tx, case_key, by)
         _refuse(checked(clock_keys, kind, reason, document))
-        states = _locked(tx, case_key, clock_keys)
+        states = locked(tx, case_key, clock_keys)
         attachment = None
         if paper is not None:
             attachment = attachments.store(desk, tx, case_key, f"case:{case_key}", FIELD, paper.filename, paper.content)
         number = document.strip()
         for state in states:
             state.protect(desk.engine.calendar)
+            expired = expiry_refusal(state.clock, desk.engine.calendar, tx.now)
+            if expired is not None:
+                raise InvalidState(expired)
             state.pause(tx.now, reason.strip(), kind=kind, document=number, attachment=attachment, by=by)
         details = {"kind": kind, "document": number, **({"attachment": attachment} if attachment else {})}
         words = T(
@@ -92,6 +98,21 @@ def pause(
         return _done(desk, tx, case, states, "pause", reason.strip(), details, words)
 
     return desk.command(work, by=by, address=address)
+
+
+def expiry_refusal(clock: Clock, calendar: WorkCalendar, now: datetime) -> Words | None:
+    """Why a limit that is over cannot be paused by hand; ``None`` for one that is not over.
+
+    A decision to pause reaches forward: it would not undo the overrun, but its reminders would sleep and nobody would push any more.
+    What the procedure itself pauses stays paused, because what it waits for has not come.
+    """
+    due = due_of(clock, calendar)
+    if due is None or now < due.overdue_at:
+        return None
+    return T(
+        "The limit “%(label)s” ran out on %(day)s; a limit that is over is not paused. State the reason for the delay instead.",
+        label=clock.rule.label, day=date_words(due.day),
+    )  # fmt: skip
 
 
 def resume(
@@ -109,7 +130,7 @@ def resume(
         if len(reason.strip()) > LONGEST_REASON:
             errors["reason"] = [T("At most %(most)d characters.", most=LONGEST_REASON)]
         _refuse(errors)
-        states = _locked(tx, case_key, clock_keys)
+        states = locked(tx, case_key, clock_keys)
         for state in states:
             if not state.live:
                 raise InvalidState("The limit “%(label)s” has already ended.", label=state.row["label"])
@@ -159,7 +180,7 @@ def _led_case(desk: Desk, tx: Any, case_key: int, by: str) -> Row:
     return case
 
 
-def _locked(tx: Any, case_key: int, clock_keys: Collection[int]) -> list[ClockState]:
+def locked(tx: Any, case_key: int, clock_keys: Collection[int]) -> list[ClockState]:
     """Clocks of the case, locked.  Its instances first, called ones too: a command that works on one of them has read the clocks."""
     clock = tables.clock.c
     wanted = sorted(set(clock_keys))

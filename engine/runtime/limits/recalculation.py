@@ -1,8 +1,6 @@
-"""Bringing every open limit to a changed calendar, in a batch that any node works off and that people can watch.
+"""Bringing every open limit to a changed calendar, in a batch (:mod:`engine.runtime.limits.batches`).
 
-The approval lists the open clocks with their due instants (:mod:`engine.runtime.limits.calendar_proposals`); :func:`run` works the list off
-in slices, each one transaction in which its rows are locked, so a clock is done once on however many nodes and a killed one loses
-nothing.  A due instant that would become earlier is held at what people were told until somebody decides (``domain.md`` §4.2 item 4).
+The approval lists the open clocks with their due instants (:mod:`engine.runtime.limits.calendar_proposals`).  A due instant that would become earlier is held at what people were told until somebody decides (``domain.md`` §4.2 item 4).
 
 A node may count with the calendar of a minute ago.  The clock row says by which version it was worked out, so what such a node has
 written since is found and done again (:func:`_stragglers`).
@@ -11,7 +9,6 @@ written since is found and done again (:func:`_stragglers`).
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +20,8 @@ from engine.deadlines import WorkCalendar
 from engine.deadlines import clock as deadlines
 from engine.errors import NotFound, NotPermitted, ValidationFailed
 from engine.runtime.casework.casestate import after_clock_change, trail_row
-from engine.runtime.limits import clocks, following, worktime
+from engine.runtime.limits import batches, clocks, following, worktime
+from engine.runtime.limits.batches import FAILED, MOOT, MOVED, OPEN, SAME, Batches, Counted, said
 from engine.runtime.limits.clocks import STOPPED, ClockState
 from engine.runtime.telling.notices import Notices
 from engine.store import tables
@@ -35,21 +33,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLICE = 100
-"""Clocks brought up to date by one transaction."""
-ROUND = 2_000
-"""Clocks done in one round of the acquirer, so that other due work is not kept waiting."""
-OPEN, SAME, MOVED, HELD, ACCEPTED, KEPT, MOOT, FAILED = "OPEN", "SAME", "MOVED", "HELD", "ACCEPTED", "KEPT", "MOOT", "FAILED"
+HELD, ACCEPTED, KEPT = "HELD", "ACCEPTED", "KEPT"
 STATE_WORDS: dict[str, Words] = {
     OPEN: T("to be recalculated"), SAME: T("unchanged"), MOVED: T("moved"), HELD: T("to decide"), ACCEPTED: T("shortened by decision"),
     KEPT: T("kept by decision"), MOOT: T("no longer in question"), FAILED: T("failed"),
 }  # fmt: skip
 DECIDERS = frozenset({"admin", "supervisor"})
 _BATCH, _ITEM, _CLOCK = tables.recalculation, tables.recalculation_item, tables.clock
+_BATCHES = Batches(_BATCH, _ITEM, "recalculation_key", "calendar.recalculated")
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Counted):
     """A recalculation and how far it is; ``counts`` is by state of the items."""
 
     key: int
@@ -61,14 +56,6 @@ class Progress:
     ended_at: datetime | None
     counts: Mapping[str, int]
 
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def done(self) -> int:
-        return self.total - self.counts.get(OPEN, 0)
-
 
 # --- working it off ----------------------------------------------------------------------------------------------------------
 
@@ -77,24 +64,18 @@ def run(desk: Desk, limit: int | None = None) -> int:
     """Recalculate a round of clocks; gives how many this node did.  Costs nothing while the calendar was never changed."""
     calendar = desk.calendar
     with desk.engine.reading() as conn:
-        batch = conn.execute(select(_BATCH).where(_BATCH.c.state == "RUNNING").order_by(_BATCH.c.key).limit(1)).mappings().one_or_none()
+        batch = _BATCHES.running(conn)
         late_clocks = batch is None and calendar.version > 0 and _behind(conn, calendar.version)
         late_timers = batch is None and calendar.version > 0 and following.behind(conn, calendar.version)
-    left = ROUND if limit is None else min(ROUND, limit)
     if batch is None:
+        left = batches.ROUND if limit is None else min(batches.ROUND, limit)
         done = _stragglers(desk, left) if late_clocks else 0
         return done + (_timers(desk, calendar.version, left - done) if late_timers else 0)
-    done = 0
-    while left > 0:
-        count = _slice(desk, batch, min(SLICE, left))
-        done, left = done + count, left - max(count, 1)
-        if count == 0:
-            # Nothing left, or what is left is in another node's hands.
-            brought = _timers(desk, batch["version"], left)
-            if brought < left:
-                _settle(desk, batch)
-            return done + brought
-    return done
+    done, left = _BATCHES.work_off(limit, lambda most: _slice(desk, batch, most))
+    brought = _timers(desk, batch["version"], left) if left else 0
+    if brought < left:
+        _BATCHES.settle(desk, batch["key"], lambda tx: _tell(desk, tx, batch))
+    return done + brought
 
 
 def _timers(desk: Desk, version: int, limit: int) -> int:
@@ -103,7 +84,7 @@ def _timers(desk: Desk, version: int, limit: int) -> int:
     while done < limit:
         with desk.engine.transaction() as tx:
             _calendar(desk, tx, version)
-            count = following.bring(desk, tx, version, min(SLICE, limit - done))
+            count = following.bring(desk, tx, version, min(batches.SLICE, limit - done))
         done += count
         if count == 0:
             break
@@ -117,10 +98,8 @@ def _behind(conn: Connection, version: int) -> bool:
 
 def _slice(desk: Desk, batch: Mapping[str, Any], limit: int) -> int:
     with desk.engine.transaction(by=batch["created_by"]) as tx:
-        chosen = select(_ITEM.c.clock_key, _ITEM.c.case_key, _ITEM.c.old_due_at).where(
-            _ITEM.c.recalculation_key == batch["key"], _ITEM.c.state == OPEN
-        )
-        found = tx.execute(chosen.order_by(_ITEM.c.clock_key).limit(limit).with_for_update(skip_locked=True)).all()
+        chosen = _BATCHES.listed(batch["key"], _ITEM.c.clock_key, _ITEM.c.case_key, _ITEM.c.old_due_at)
+        found = tx.execute(chosen.limit(limit).with_for_update(skip_locked=True)).all()
         # Timers follow, and those are their instances': a case that somebody is working on just now is left for the next round.
         free = following.lock_cases(tx, {row.case_key for row in found}) if found else ()
         rows = [row for row in found if row.case_key in free]
@@ -153,9 +132,8 @@ def _bring(desk: Desk, tx: Any, batch: Mapping[str, Any], told: Mapping[int, dat
                 state = ClockState.of_row(found[key])
                 outcome, new = _derive(state, calendar, book.ladder(state.row["ladder_id"]), old)
             except Exception as mistake:
-                # One clock whose ledger cannot be read must not hold up the others for ever.
                 log.exception("recalculation %s, clock %s", batch["key"], key)
-                outcome, message = FAILED, f"{type(mistake).__name__}: {mistake}"[:500]
+                outcome, message = FAILED, said(mistake)
             else:
                 if state.live:
                     changed.append(state)
@@ -201,17 +179,6 @@ def _note(tx: Any, state: ClockState, batch: Mapping[str, Any], outcome: str, ol
     tx.add(tables.trail, **row)
 
 
-def _settle(desk: Desk, batch: Mapping[str, Any]) -> None:
-    """End a recalculation without open items, and tell people: once, whichever node gets there."""
-    key = batch["key"]
-    is_open = exists().where(_ITEM.c.recalculation_key == key, _ITEM.c.state == OPEN)
-    with desk.engine.transaction() as tx:
-        ended = update(_BATCH).where(_BATCH.c.key == key, _BATCH.c.state == "RUNNING", ~is_open).values(state="DONE", ended_at=tx.now)
-        if tx.execute(ended).rowcount == 1:
-            tx.audit("calendar.recalculated", f"recalculation:{key}", **_counts(tx.conn, [key])[key])
-            _tell(desk, tx, batch)
-
-
 def _tell(desk: Desk, tx: Any, batch: Mapping[str, Any]) -> None:
     """One notification a person, however many of their limits moved."""
     task = tables.user_task
@@ -226,7 +193,7 @@ def _tell(desk: Desk, tx: Any, batch: Mapping[str, Any]) -> None:
     for row in tx.execute(held_by):
         words = T("The work calendar changed: %(count)d due date(s) of your cases moved. The case's trail says how.", count=row.limits)
         notices.tell([row.assignee], "recalculated", words, case_key=None)
-    held = _counts(tx.conn, [batch["key"]])[batch["key"]].get(HELD, 0)
+    held = _BATCHES.counts(tx.conn, [batch["key"]])[batch["key"]][HELD]
     if held:
         words = T("The work calendar changed: %(count)d due date(s) would become earlier and are held until you decide.", count=held)
         directory = desk.people.directory(tx.conn)
@@ -246,7 +213,7 @@ def _stragglers(desk: Desk, limit: int) -> int:
         )
         # What has failed once would fail again, at every look.
         failed = exists().where(_ITEM.c.recalculation_key == batch["key"], _ITEM.c.clock_key == _CLOCK.c.key, _ITEM.c.state == FAILED)
-        chosen = late.where(~failed).order_by(_CLOCK.c.key).limit(min(SLICE, limit)).with_for_update(skip_locked=True)
+        chosen = late.where(~failed).order_by(_CLOCK.c.key).limit(min(batches.SLICE, limit)).with_for_update(skip_locked=True)
         found = tx.execute(chosen).all()
         free = following.lock_cases(tx, {row.case_key for row in found}) if found else ()
         rows = [row for row in found if row.case_key in free]
@@ -273,14 +240,6 @@ def _stragglers(desk: Desk, limit: int) -> int:
 # --- reading -------------------------------------------------------------------------------------------------------------------
 
 
-def _counts(conn: Connection, keys: Collection[int]) -> dict[int, dict[str, int]]:
-    found: dict[int, dict[str, int]] = {key: {} for key in keys}
-    grouped = select(_ITEM.c.recalculation_key, _ITEM.c.state, func.count()).where(_ITEM.c.recalculation_key.in_(list(keys)))
-    for key, state, number in conn.execute(grouped.group_by(_ITEM.c.recalculation_key, _ITEM.c.state)):
-        found[key][state] = number
-    return found
-
-
 def find(conn: Connection, limit: int = 20) -> list[Progress]:
     """Recalculations, the newest first."""
     rows = conn.execute(select(_BATCH).order_by(_BATCH.c.key.desc()).limit(limit)).mappings().all()
@@ -296,9 +255,9 @@ def get(conn: Connection, key: int) -> Progress:
 
 
 def _progress(conn: Connection, rows: Collection[Mapping[str, Any]]) -> list[Progress]:
-    counts = _counts(conn, [row["key"] for row in rows]) if rows else {}
+    counts = _BATCHES.counts(conn, [row["key"] for row in rows])
     names = ("key", "proposal_key", "version", "state", "created_at", "created_by", "ended_at")
-    return [Progress(**{name: row[name] for name in names}, counts=Counter(counts[row["key"]])) for row in rows]
+    return [Progress(**{name: row[name] for name in names}, counts=counts[row["key"]]) for row in rows]
 
 
 def items(conn: Connection, key: int, states: Collection[str], limit: int, offset: int = 0) -> list[Row]:

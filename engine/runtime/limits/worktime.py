@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, select
 
 from engine.deadlines import WorkCalendar, seed_years
-from engine.deadlines.arrangement import read_hours, written_hours
-from engine.deadlines.calendar import OFFICIAL, PROVISIONAL, OfficeHours
+from engine.deadlines.arrangement import ArrangedDay
+from engine.deadlines.calendar import OFFICIAL, PROVISIONAL
+from engine.deadlines.hours import OfficeHours, read_hours, written_hours
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS
 
@@ -26,18 +27,27 @@ FIRST_YEAR, LAST_YEAR = 2020, 2026
 """The years seeded from the published arrangements (``domain.md`` §4.2 item 1)."""
 VERSION = "calendar.version"
 """The setting that counts the changes of the calendar."""
+STANDING = "calendar.hours"
+"""The setting with the usual office hours that were approved: ``{"changes": [{"from", "sessions", "summer", "source"}, …]}``."""
 
 
 def load_calendar(conn: Connection, hours: OfficeHours | None = None) -> WorkCalendar:
-    """The calendar as the tables have it, with the office ``hours`` of the settings; missing years are worked out provisionally."""
+    """The calendar as the tables have it; missing years are worked out provisionally.
+
+    ``hours`` are those of the configuration, which apply until the first arrangement of usual hours that was approved on the pages.
+    """
     # The version first: read after the days it could claim a change that they do not show yet.
-    version = calendar_version(conn)
+    setting = tables.setting.c
+    kept = dict(conn.execute(select(setting.name, setting.value).where(setting.name.in_((VERSION, STANDING)))).all())
+    version = int(kept[VERSION]["version"]) if VERSION in kept else 0
     days = conn.execute(select(tables.calendar_day)).all()
     years = conn.execute(select(tables.calendar_year.c.year, tables.calendar_year.c.status))
     rows = ({"date": row.day, "kind": row.kind, "name": row.name, "source": row.source} for row in days)
     calendar = WorkCalendar.from_rows(rows, {row.year: row.status for row in years})
     special = {row.day: read_hours(row.hours) for row in days if row.hours}
-    hours = dataclasses.replace(hours or OfficeHours(), days=special)
+    changes = kept[STANDING]["changes"] if STANDING in kept else ()
+    standing = tuple((date.fromisoformat(each["from"]), OfficeHours.from_dict(each)) for each in changes)
+    hours = dataclasses.replace(hours or OfficeHours(), days=special, standing=standing)
     return calendar.with_hours(hours).with_version(version)
 
 
@@ -55,6 +65,28 @@ def next_version(tx: Any) -> int:
     version = int(stored["version"]) + 1
     tx.execute(setting.update().where(setting.c.name == VERSION).values(value={"version": version}))
     return version
+
+
+def store_standing(tx: Any, days: Iterable[ArrangedDay], source: str) -> None:
+    """Write the usual office hours that ``days`` arrange, each in place of what began on the same day.
+
+    Within the transaction that has counted the change (:func:`next_version`), whose lock lets one through at a time.
+    """
+    given = {each.day.isoformat(): {"from": each.day.isoformat(), "source": source[:200], **each.standing.to_dict()} for each in days if each.standing}
+    if not given:
+        return
+    setting = tables.setting
+    stored = tx.execute(select(setting.c.value).where(setting.c.name == STANDING)).scalar_one_or_none()
+    known = {each["from"]: each for each in stored["changes"]} if stored else {}
+    value = {"changes": [each for _, each in sorted({**known, **given}.items())]}
+    put = DIALECT_INSERTS[tx.conn.dialect.name](setting).values(name=STANDING, value=value)
+    tx.execute(put.on_conflict_do_update(index_elements=["name"], set_={"value": put.excluded.value}))
+
+
+def standing(conn: Connection) -> list[Mapping[str, Any]]:
+    """The usual office hours that were approved, the latest first: ``from`` (office day, ISO), ``sessions``, ``summer``, ``source``."""
+    stored = conn.execute(select(tables.setting.c.value).where(tables.setting.c.name == STANDING)).scalar_one_or_none()
+    return list(reversed(stored["changes"])) if stored else []
 
 
 def seed_calendar(desk: Desk, first: int = FIRST_YEAR, last: int = LAST_YEAR) -> int:
@@ -92,7 +124,8 @@ def store_years(tx: Any, calendar: WorkCalendar, whole: Iterable[int], days: Ite
                 rows.append(_day_row(calendar, row, notice))
             elif year in complete and row["date"] not in keep:
                 rows.append(_day_row(calendar, row, notice if year in whole else row["source"]))
-    _put(tx, tables.calendar_day, ["day"], rows)
+    if rows:
+        _put(tx, tables.calendar_day, ["day"], rows)
 
 
 def _year_row(calendar: WorkCalendar, year: int, notice: str | None, now: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def appeal(
     """
 
     def work(tx: Any, note: Any) -> None:
-        row = cards.find(desk, tx.conn, key, by)
+        row = cards.PAPERS.find(desk, tx.conn, key, by)
         if not cards.may_appeal(row, desk.access.identities(tx.conn, by), desk.people.groups(by, tx.conn)):
             raise NotPermitted("Only whom the card names and the chief of the section may appeal against it.")
         if row.state != cards.ISSUED:
@@ -70,7 +70,7 @@ def decide(desk: Desk, key: int, *, revoke: bool, reason: str, revision: int | N
     """
 
     def work(tx: Any, note: Any) -> None:
-        row = cards.find(desk, tx.conn, key, by)
+        row = cards.PAPERS.find(desk, tx.conn, key, by)
         if cards.DECIDERS.isdisjoint(desk.people.groups(by, tx.conn)):
             raise NotPermitted("Only supervision and the head of the office decide on cards.")
         if cards.concerned(desk, tx.conn, row, by):
@@ -95,7 +95,7 @@ def decide(desk: Desk, key: int, *, revoke: bool, reason: str, revision: int | N
 
 def paper(desk: Desk, conn: Connection, card_key: int, attachment_key: int, login: str, address: str | None = None) -> Download:
     """The paper of an appeal, for whoever may read the card; :class:`AccessRefused` otherwise."""
-    row = cards.access_card(desk, conn, card_key, login, address)
+    row = cards.PAPERS.access(desk, conn, card_key, login, address)
     file, content = tables.attachment, tables.attachment_content
     chosen = select(file, content.c.content).join(content, content.c.key == file.c.key)
     found = conn.execute(chosen.where(file.c.key == attachment_key, file.c.subject == f"card:{row.key}")).one_or_none()

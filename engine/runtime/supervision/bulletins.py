@@ -15,15 +15,16 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, String, and_, cast, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, String, cast, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
 from engine.runtime.casework import numbering
-from engine.runtime.casework.access import CHIEFS, URGERS, AccessRefused
+from engine.runtime.casework.access import CHIEFS, URGERS
 from engine.runtime.casework.casestate import trail_row
 from engine.runtime.limits.clocks import RUNNING, ClockState
 from engine.runtime.supervision import bulletin_text, orders
+from engine.runtime.supervision.readers import EVERYBODY, Addressed
 from engine.runtime.telling.notices import Notices
 from engine.runtime.telling.recipients import Recipients, open_tasks
 from engine.store import tables
@@ -44,42 +45,11 @@ BASELESS = T("the limit is no longer overrun")
 """Why a bulletin withdraws of itself."""
 _TABLE, _STEP = tables.bulletin, tables.bulletin_step
 _REASONS = ("explain", "extend")
-_NO_BULLETIN = T("There is no such bulletin, or you may not see it.")
+PAPERS = Addressed(_TABLE, "to_login", "to_section", EVERYBODY, "bulletin", T("There is no such bulletin, or you may not see it."))
+"""Who reads bulletins besides who oversees: whom they are about, and the section."""
 
 
 # -- who ---------------------------------------------------------------------------------------------------------------
-
-
-def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``bulletin`` joined with ``case_file``: the bulletins somebody may read.
-
-    Those about the own section or oneself; for who oversees or urges, those of every case that ``visible`` lets through.
-    """
-    sections = [group.removeprefix("section:") for group in groups if group.startswith("section:")]
-    about_me = or_(_TABLE.c.to_login.in_(list(identities)), _TABLE.c.to_section.in_(sections))
-    return or_(about_me, and_(visible)) if not orders.READERS.isdisjoint(groups) else about_me
-
-
-def find(desk: Desk, conn: Connection, key: int, login: str) -> Row:
-    """The bulletin, if ``login`` may read it; :class:`AccessRefused` otherwise."""
-    row = conn.execute(select(_TABLE).where(_TABLE.c.key == key)).one_or_none()
-    groups = desk.people.groups(login, conn)
-    if row is not None and groups:
-        if row.to_login in desk.access.identities(conn, login) or f"section:{row.to_section}" in groups:
-            return row
-        if not orders.READERS.isdisjoint(groups):
-            desk.access.find_case(conn, row.case_key, login)
-            return row
-    raise AccessRefused(_NO_BULLETIN, subject=f"bulletin:{key}", reason="missing" if row is None else "not addressed")
-
-
-def access_bulletin(desk: Desk, conn: Connection, key: int, login: str, address: str | None = None) -> Row:
-    """The bulletin for a request of ``login``; a refusal is audited."""
-    try:
-        return find(desk, conn, key, login)
-    except AccessRefused as refusal:
-        desk.record_refusal(refusal, by=login, address=address)
-        raise
 
 
 def allowed(row: Any, login: str, identities: Collection[str], groups: Collection[str], heard: bool, today: date) -> list[str]:
@@ -239,7 +209,7 @@ def change(desk: Desk, key: int, text: str, *, title: str | None = None, reason:
     """Write the text, the title or the reason anew.  Whoever does cannot approve it; saving it as it stands is not writing."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         _require(desk.people.groups(by, tx.conn))
         values = {
             # Browsers send each end of a line as two characters.
@@ -264,7 +234,7 @@ def object_(desk: Desk, key: int, text: str, *, revision: int | None = None, by:
     """陈述意见: the section states its view before the bulletin is issued; it has to be weighed before it can be."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         if not orders.may_answer(row, desk.access.identities(tx.conn, by), desk.people.groups(by, tx.conn)):
             raise NotPermitted("Only whom the bulletin names and the chief of the section state their view.")
         said = _text(text, T("Say what the section has to say."), "text")
@@ -280,7 +250,7 @@ def weigh(desk: Desk, key: int, text: str, *, revision: int | None = None, by: s
     """Say how the view of the section was weighed; the section hears it."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         _require(desk.people.groups(by, tx.conn))
         if row.objected_at is None:
             raise InvalidState("There is no view of the section to weigh.")
@@ -295,7 +265,7 @@ def approve(desk: Desk, key: int, text: str, *, revision: int | None = None, by:
     """审核: a vice director or the director who has not written the text approves it."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         if not _may_approve(row, by, desk.people.groups(by, tx.conn)):
             raise NotPermitted("A vice director or the director approves a bulletin, and never who wrote it or whom it is about.")
         _move(tx, row, "approve", APPROVED, text.strip()[:TEXT_LIMIT], revision, only=(DRAFT,), approved_at=tx.now, approved_by=by)
@@ -309,7 +279,7 @@ def send_back(desk: Desk, key: int, text: str, *, revision: int | None = None, b
     """退回修改: an approved bulletin becomes a draft again."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         _require(desk.people.groups(by, tx.conn))
         said = _text(text, T("Say what has to be changed."), "text")
         _move(tx, row, "return", DRAFT, said, revision, only=(APPROVED,), approved_at=None, approved_by=None)
@@ -326,7 +296,7 @@ def issue(desk: Desk, key: int, text: str = "", *, revision: int | None = None, 
     """
 
     def work(tx: Any, note: Any) -> str:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         _require(desk.people.groups(by, tx.conn))
         today = tx.now.astimezone(desk.zone).date()
         if row.state == APPROVED:
@@ -350,7 +320,7 @@ def withdraw(desk: Desk, key: int, text: str, *, revision: int | None = None, by
     """撤回: it is not issued, or taken back after it was; a number that was drawn stays used."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         _require(desk.people.groups(by, tx.conn))
         _withdraw(desk, tx, row, _text(text, T("Say why the bulletin is withdrawn."), "text"), by, revision)
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from engine.deadlines.monitoring_rules import Degree, MonitoringRule
 from engine.organisation import Directory
 from engine.runtime.casework import numbering
-from engine.runtime.casework.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
+from engine.runtime.casework.access import CHIEFS
 from engine.runtime.casework.casestate import people_of, trail_row
 from engine.runtime.supervision.findings import Finding
+from engine.runtime.supervision.readers import UNNAMED, Addressed, by_title
 from engine.runtime.telling.notices import Notices, packed
 from engine.runtime.telling.recipients import Recipients, open_tasks
 from engine.store import tables
@@ -31,63 +32,19 @@ COUNTING = (ISSUED, APPEALED, UPHELD)
 """States of a card that counts; a revoked one is as if it had never been."""
 DECIDERS = frozenset({"supervisor", "director"})
 """Who decides on appeals: supervision, and the head of the office where all of supervision is concerned."""
-READERS = OVERSEERS | URGERS
-"""Who sees the cards of every case they may read; all others see those that concern themselves or the section they lead."""
+PAPERS = Addressed(tables.card, "to_login", "to_section", UNNAMED, "card", T("There is no such card, or you may not see it."))
+"""Who reads cards besides who oversees: whom they name, the chief of the section, and all of a section that gets one as a whole."""
 DEGREE_WORDS: dict[str, Words] = {"warning": T("Warning card"), "yellow": T("Yellow card"), "red": T("Red card")}
 _LEVELS = {"warning": 0, "yellow": 3, "red": 6}
 """How loud the notice is: from 3 on it is urgent."""
-_NO_CARD = T("There is no such card, or you may not see it.")
 
 
 # -- who ---------------------------------------------------------------------------------------------------------------
 
 
-def addressed(identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``card``: cards to one of ``identities``, to a section as a whole that ``groups`` name, and all of a section they lead.
-
-    A card to a colleague is nobody else's business.
-    """
-    card = tables.card.c
-    sections = [group.removeprefix("section:") for group in groups if group.startswith("section:")]
-    led = [group.partition("@")[2] for group in groups if group.partition("@")[0] in CHIEFS and "@" in group]
-    return or_(card.to_login.in_(list(identities)), card.to_section.in_(led), and_(card.to_login.is_(None), card.to_section.in_(sections)))
-
-
 def may_appeal(card: Any, identities: Collection[str], groups: Collection[str]) -> bool:
     """The addressee, the chief of the section, and anybody of the section when it is the section's; deputies for their principals."""
-    if card.to_login is not None and card.to_login in identities:
-        return True
-    if any(f"{role}@{card.to_section}" in groups for role in CHIEFS):
-        return True
-    return card.to_login is None and f"section:{card.to_section}" in groups
-
-
-def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``card`` joined with ``case_file``: the cards somebody may read; ``visible`` as :func:`engine.runtime.casework.access.visible_cases`."""
-    mine = addressed(identities, groups)
-    return or_(mine, and_(visible)) if not READERS.isdisjoint(groups) else mine
-
-
-def find(desk: Desk, conn: Connection, key: int, login: str) -> Row:
-    """The card, if ``login`` may read it; :class:`AccessRefused` otherwise, which whoever asks for a request has to record."""
-    row = conn.execute(select(tables.card).where(tables.card.c.key == key)).one_or_none()
-    groups = desk.people.groups(login, conn)
-    if row is not None and groups:
-        if may_appeal(row, desk.access.identities(conn, login), groups):
-            return row
-        if not READERS.isdisjoint(groups):
-            desk.access.find_case(conn, row.case_key, login)
-            return row
-    raise AccessRefused(_NO_CARD, subject=f"card:{key}", reason="missing" if row is None else "not addressed")
-
-
-def access_card(desk: Desk, conn: Connection, key: int, login: str, address: str | None = None) -> Row:
-    """The card for a request of ``login``; a refusal is audited."""
-    try:
-        return find(desk, conn, key, login)
-    except AccessRefused as refusal:
-        desk.record_refusal(refusal, by=login, address=address)
-        raise
+    return PAPERS.names(card, identities, groups)
 
 
 def concerned(desk: Desk, conn: Connection, card: Any, login: str) -> bool:
@@ -217,14 +174,15 @@ def _announce(
     desk: Desk, tx: Any, directory: Directory, finding: Finding, key: int, number: str, section: str | None, login: str | None, until: str
 ) -> None:
     rule, degree, case = finding.rule, finding.degree, finding.case
-    words = T(
-        "%(degree)s %(number)s: %(rule)s — %(case_no)s %(title)s. Appeal possible until %(until)s.",
-        degree=DEGREE_WORDS[degree.card], number=number, rule=rule.label, case_no=case.case_no, title=case.title, until=until, card=key,
-    )  # fmt: skip
     notices = Notices(tx.now, None)
     logins = [login] if login else list(directory.holders(CHIEFS, section)) or list(directory.members("supervisor"))
     logins += told_besides(tx.conn, directory, finding, section)
-    notices.tell(list(dict.fromkeys(logins)), "card", words, case_key=case.key, level=_LEVELS[degree.card])
+    for title, named in by_title(desk, tx.conn, case, list(dict.fromkeys(logins))):
+        words = T(
+            "%(degree)s %(number)s: %(rule)s — %(case_no)s %(title)s. Appeal possible until %(until)s.",
+            degree=DEGREE_WORDS[degree.card], number=number, rule=rule.label, case_no=case.case_no, title=title, until=until, card=key,
+        )  # fmt: skip
+        notices.tell(named, "card", words, case_key=case.key, level=_LEVELS[degree.card])
     notices.post(desk, tx)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select, update
+from sqlalchemy import update
 
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
-from engine.runtime.casework.access import CHIEFS, URGERS, AccessRefused
+from engine.runtime.casework.access import CHIEFS, URGERS
 from engine.runtime.supervision import orders
+from engine.runtime.supervision.readers import CHIEFS_ONLY, Addressed, leads
 from engine.runtime.telling.notices import Notices
 from engine.runtime.telling.recipients import Recipients
 from engine.store import tables
@@ -29,6 +30,8 @@ TENTHS = 10
 """Points are kept times ten, as whole numbers: half a point is common, a sum of fractions must not be off."""
 TEXT_LIMIT = 2000
 _TABLE = tables.assessment_entry
+PAPERS = Addressed(_TABLE, "login", "section_code", CHIEFS_ONLY, "assessment", T("There is no such entry, or you may not see it."))
+"""Who reads entries besides who oversees: whom they are about, and the chief of the section."""
 
 
 def enter_for_rung(desk: Desk, tx: Any, notices: Notices, recipients: Recipients, clock: Any, rung: Any) -> int | None:
@@ -68,44 +71,15 @@ def points_text(tenths: int) -> str:
 # -- who ---------------------------------------------------------------------------------------------------------------
 
 
-def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``assessment_entry`` joined with ``case_file``: the entries somebody may read: the own section's if one leads it, one's own,
-    and for who oversees those of every case that ``visible`` lets through."""
-    led = [group.partition("@")[2] for group in groups if group.partition("@")[0] in CHIEFS and "@" in group]
-    mine = or_(_TABLE.c.login.in_(list(identities)), _TABLE.c.section_code.in_(led))
-    return or_(mine, and_(visible)) if not orders.READERS.isdisjoint(groups) else mine
-
-
 def may_ask(row: Any, groups: Collection[str]) -> bool:
     """Whether somebody may ask that the entry be reversed: the chief of its section, supervision, the heads of the office."""
-    chief = any(f"{role}@{row.section_code}" in groups for role in CHIEFS)
+    chief = leads(row.section_code, groups)
     return row.state == VALID and (chief or not URGERS.isdisjoint(groups))
 
 
 def may_decide(row: Any, login: str, groups: Collection[str]) -> bool:
     """Whether somebody may decide what was asked: the second person, and not whom it is about."""
     return row.state == ASKED and not URGERS.isdisjoint(groups) and login not in (row.asked_by, row.login)
-
-
-def access_entry(desk: Desk, conn: Any, key: int, login: str, address: str | None = None) -> Row:
-    """The entry for a request of ``login``; a refusal is audited."""
-    try:
-        return _find(desk, conn, key, login)
-    except AccessRefused as refusal:
-        desk.record_refusal(refusal, by=login, address=address)
-        raise
-
-
-def _find(desk: Desk, conn: Any, key: int, login: str) -> Row:
-    row = conn.execute(select(_TABLE).where(_TABLE.c.key == key)).one_or_none()
-    groups = desk.people.groups(login, conn)
-    if row is not None and groups:
-        if row.login in desk.access.identities(conn, login) or any(f"{role}@{row.section_code}" in groups for role in CHIEFS):
-            return row
-        if not orders.READERS.isdisjoint(groups):
-            desk.access.find_case(conn, row.case_key, login)
-            return row
-    raise AccessRefused(T("There is no such entry, or you may not see it."), subject=f"assessment:{key}", reason="missing" if row is None else "not theirs")
 
 
 # -- reversing -----------------------------------------------------------------------------------------------------------
@@ -115,7 +89,7 @@ def ask(desk: Desk, key: int, reason: str, *, revision: int | None = None, by: s
     """Ask that an entry be reversed, with a reason; who may decide is told."""
 
     def work(tx: Any, note: Any) -> None:
-        row = _find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         said = _text(reason)
         if row.state != VALID:
             raise InvalidState("A reversal of this entry has been asked for or decided already.")
@@ -133,7 +107,7 @@ def decide(desk: Desk, key: int, reason: str, *, reverse: bool, revision: int | 
     """Reverse an entry as was asked, or let it stand; by a second person, with a reason.  Who asked and whom it is about are told."""
 
     def work(tx: Any, note: Any) -> None:
-        row = _find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         said = _text(reason)
         if row.state != ASKED:
             raise InvalidState("Nobody asks that this entry be reversed.")

@@ -7,16 +7,18 @@ transaction that issues the order, so an order that is not issued gives its numb
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.errors import Conflict, InvalidState, NotPermitted, ValidationFailed
 from engine.runtime.casework import numbering
-from engine.runtime.casework.access import CHIEFS, OVERSEERS, URGERS, AccessRefused
+from engine.runtime.casework.access import CHIEFS, URGERS
 from engine.runtime.casework.casestate import trail_row
+from engine.runtime.supervision.readers import EVERYBODY, UNNAMED, Addressed, by_title
 from engine.runtime.telling.notices import Notices
 from engine.runtime.telling.recipients import Recipients, open_tasks
 from engine.store import tables
@@ -33,55 +35,17 @@ OPEN = (ISSUED, ANSWERED)
 ANSWER_WORKDAYS = 3
 """Working days to answer an order that a ladder issued, the day of issue not counted [D]."""
 TEXT_LIMIT = 2000
-READERS = OVERSEERS | URGERS
-"""Who sees the orders of every case they may read; all others see those addressed to them."""
-
-_NO_ORDER = T("There is no such order, or you may not see it.")
+PAPERS = Addressed(tables.supervision_order, "to_login", "to_section", EVERYBODY, "order", T("There is no such order, or you may not see it."))
+"""Who reads orders besides who oversees: whom they name, and their section."""
+_ANSWERERS = replace(PAPERS, section_reads=UNNAMED)
 
 
 # -- who ---------------------------------------------------------------------------------------------------------------
 
 
-def addressed(identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``supervision_order``: the orders to one of ``identities``, or to a section that ``groups`` name."""
-    order = tables.supervision_order.c
-    sections = [group.removeprefix("section:") for group in groups if group.startswith("section:")]
-    return or_(order.to_login.in_(list(identities)), order.to_section.in_(sections))
-
-
-def _is_addressed(order: Any, identities: Collection[str], groups: Collection[str]) -> bool:
-    return order.to_login in identities or f"section:{order.to_section}" in groups
-
-
 def may_answer(order: Any, identities: Collection[str], groups: Collection[str]) -> bool:
     """Who is named, or anybody of the section when nobody is; the chief of the section always.  Deputies answer for their principals."""
-    if order.to_login is not None and order.to_login in identities:
-        return True
-    if any(f"{role}@{order.to_section}" in groups for role in CHIEFS):
-        return True
-    return order.to_login is None and f"section:{order.to_section}" in groups
-
-
-def find(desk: Desk, conn: Connection, key: int, login: str) -> Row:
-    """The order, if ``login`` may read it; :class:`AccessRefused` otherwise, which whoever asks for a request has to record."""
-    row = conn.execute(select(tables.supervision_order).where(tables.supervision_order.c.key == key)).one_or_none()
-    groups = desk.people.groups(login, conn)
-    if row is not None and groups:
-        if _is_addressed(row, desk.access.identities(conn, login), groups):
-            return row
-        if not READERS.isdisjoint(groups):
-            desk.access.find_case(conn, row.case_key, login)
-            return row
-    raise AccessRefused(_NO_ORDER, subject=f"order:{key}", reason="missing" if row is None else "not addressed")
-
-
-def order(desk: Desk, conn: Connection, key: int, login: str, address: str | None = None) -> Row:
-    """The order for a request of ``login``; a refusal is audited."""
-    try:
-        return find(desk, conn, key, login)
-    except AccessRefused as refusal:
-        desk.record_refusal(refusal, by=login, address=address)
-        raise
+    return _ANSWERERS.names(order, identities, groups)
 
 
 def _require_issuer(groups: Collection[str]) -> None:
@@ -201,13 +165,14 @@ def _insert(desk: Desk, tx: Any, case: Any, values: dict[str, Any]) -> str:
 
 def _announce(desk: Desk, tx: Any, notices: Notices, case: Any, number: str, values: dict[str, Any]) -> None:
     directory = desk.people.directory(tx.conn)
-    words = T(
-        "Supervision order %(number)s: %(case_no)s %(title)s — %(text)s Answer by %(due)s.",
-        number=number, case_no=case.case_no, title=case.title, text=values["text"], due=values["due_on"].isoformat(), order=values["key"],
-    )  # fmt: skip
     chiefs = directory.holders(CHIEFS, values["to_section"])
     logins = [values["to_login"], *chiefs] if values["to_login"] else chiefs or directory.members(f"section:{values['to_section']}") or directory.members("supervisor")
-    notices.tell(list(dict.fromkeys(logins)), "order", words, case_key=case.key, level=6 if values["level"] == "red" else 0)
+    for title, named in by_title(desk, tx.conn, case, list(dict.fromkeys(logins))):
+        words = T(
+            "Supervision order %(number)s: %(case_no)s %(title)s — %(text)s Answer by %(due)s.",
+            number=number, case_no=case.case_no, title=title, text=values["text"], due=values["due_on"].isoformat(), order=values["key"],
+        )  # fmt: skip
+        notices.tell(named, "order", words, case_key=case.key, level=6 if values["level"] == "red" else 0)
 
 
 # -- what becomes of it ------------------------------------------------------------------------------------------------
@@ -217,7 +182,7 @@ def answer(desk: Desk, key: int, text: str, *, revision: int | None = None, by: 
     """反馈: whoever the order names says what has been done.  May be repeated until the order is closed; the issuer is told."""
 
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         if not may_answer(row, desk.access.identities(tx.conn, by), desk.people.groups(by, tx.conn)):
             raise NotPermitted("Only whom the order names and the chief of the section answer it.")
         said = _text(text, T("Say what has been done."))
@@ -248,7 +213,7 @@ def _decide(
     desk: Desk, key: int, action: str, state: str, text: str, revision: int | None, by: str, address: str | None, only: tuple[str, ...] = OPEN
 ) -> None:
     def work(tx: Any, note: Any) -> None:
-        row = find(desk, tx.conn, key, by)
+        row = PAPERS.find(desk, tx.conn, key, by)
         _require_issuer(desk.people.groups(by, tx.conn))
         if row.state in OPEN and row.state not in only:
             raise InvalidState("%(number)s has not been answered yet.", number=row.number)
@@ -303,12 +268,3 @@ def steps(conn: Connection, key: int) -> list[Row]:
     """What was said on an order, oldest first."""
     step = tables.supervision_step
     return list(conn.execute(select(step).where(step.c.order_key == key).order_by(step.c.key)))
-
-
-def listed(visible: Any, identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
-    """SQL on ``supervision_order`` joined with ``case_file``: the orders somebody may read.
-
-    ``visible`` is :func:`engine.runtime.casework.access.visible_cases`; it opens orders to who oversees, not to every reader of a case.
-    """
-    mine = addressed(identities, groups)
-    return or_(mine, and_(visible)) if not READERS.isdisjoint(groups) else mine
