@@ -10,7 +10,7 @@ import pytest
 
 from engine import Engine
 from engine.errors import Conflict, DeploymentRejected, InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.design import comparing, drafts, plans, publishing, versions
+from engine.runtime.design import comparing, drafts, following, plans, publishing, versions
 from engine.store import tables
 from tests.desk import desk_models as models
 from tests.desk.conftest import SETTINGS
@@ -296,10 +296,10 @@ def test_an_earlier_version_comes_back_with_one_step_and_a_reason(designers, eng
         newest, oldest = versions.versions(designers, conn, "licence")
     assert newest.reason == "依据新规定" and newest.changed == (("form", "licence_step", 2),) and newest.author == "mei"
     with pytest.raises(ValidationFailed):
-        publishing.roll_back(designers, "licence", oldest.deployment_key, reason="", by="mei")
-    draft, found = publishing.roll_back(designers, "licence", oldest.deployment_key, reason="新表单有误", by="mei", token="once")
+        following.roll_back(designers, "licence", oldest.deployment_key, reason="", by="mei")
+    draft, found = following.roll_back(designers, "licence", oldest.deployment_key, reason="新表单有误", by="mei", token="once")
     assert draft.from_older and found is not None and found.state == "WAITING"
-    again, same = publishing.roll_back(designers, "licence", oldest.deployment_key, reason="新表单有误", by="mei", token="once")
+    again, same = following.roll_back(designers, "licence", oldest.deployment_key, reason="新表单有误", by="mei", token="once")
     assert again.key == draft.key and same.key == found.key
     publishing.approve(designers, found.key, revision=1, by="tao")
     assert engine.definition("form", "licence_step").version == 3

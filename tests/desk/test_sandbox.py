@@ -202,7 +202,7 @@ def test_what_happened_is_offered_as_the_expectation_and_then_holds(desk):
     [
         ({"path": ["accept", "sign"]}, "After “"),
         ({"path": ["sign"]}, "was never finished"),
-        ({"state": "COMPLETED"}, "State is “ACTIVE”"),
+        ({"state": "COMPLETED"}, "State is “in progress”; expected: “completed”"),
         ({"open": ["sign"]}, "Open at the end are"),
         ({"variables": {"outcome": "reject"}}, "outcome is “accept”"),
         ({"rungs": ["yellow"]}, "did not fire"),
@@ -278,6 +278,7 @@ def test_service_tasks_without_end_do_not_hang_the_server(desk):
         (json.dumps({"title": "x", "at": AT, "by": "a", "steps": [{"do": "wait"}]}), {"steps.1.do"}),
         (json.dumps({"title": "x", "at": AT, "by": "a", "steps": [{"do": "wait", "days": 1, "workdays": 1}]}), {"steps.1.do"}),
         (json.dumps({"title": "x", "at": AT, "by": "a", "steps": [{"do": "wait", "days": True}]}), {"steps.1.days"}),
+        (json.dumps({"title": "x", "at": AT, "by": "a", "steps": [{"do": []}]}), {"steps.1.do"}),
         (json.dumps({"title": "x", "at": AT, "by": "a", "expect": {"pathh": []}}), {"expect.pathh"}),
         (json.dumps({"title": "x", "at": AT, "by": "a", "mocks": {"a": 1}}), {"mocks.a"}),
         (json.dumps({"title": "x", "at": AT, "by": "a", "stepz": []}), {"stepz"}),

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from engine import Engine
+from engine.runtime.design import publishing
 from engine.store import tables
 from tests.bench.editor import loaded
 from tests.support.browser import Desk
@@ -44,10 +45,14 @@ def test_from_an_empty_canvas_to_a_second_version_with_a_migrated_case(desk: Des
     way.ask_for_days()
     way.say_who_and_how_long()
     way.say_when()
+    way.try_out()
     way.send("新建请假审批")
     assert engine.catalogue.find("process", PROCESS) is None
     way.approve("approve")
     assert engine.definition("process", PROCESS).version == 1
+    with engine.reading() as conn:
+        published, *_ = publishing.submissions(conn, process_id=PROCESS)
+    assert [(title, passed) for _name, title, passed in published.scenarios] == [("超过三天，局领导审批", True), ("三天以内，科室批准", True)]
 
     done = way.ask("年休假两天", 2)
     assert limits(engine, done) == {(RULE, "standard")}

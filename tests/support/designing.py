@@ -25,6 +25,8 @@ RULE = "hot.reply"
 OTHER_RULE = "permit.correct"
 
 TRIES = 4
+PATIENCE = 60_000
+"""Milliseconds that playing the scenarios may take on a busy machine."""
 
 
 @dataclass
@@ -155,17 +157,12 @@ class SampleProcedure:
         """Write into a cell of the decision table."""
         page = self.page
         place = page.locator(f'[data-decision-canvas] td[data-element-id="{id}"]')
-        writing = place.locator("[contenteditable=true]:visible")
-        for _ in range(TRIES):
-            place.click()
-            try:
-                # The table moves when a finding above it comes or goes; then it is written again, as anybody would.
-                writing.first.fill(text, timeout=2000)
-                page.locator("[data-decision-canvas] .decision-table-name").click()
-                expect(place).to_contain_text(text, timeout=2000)
-                break
-            except (TooLate, AssertionError):
-                continue
+        place.click()
+        # The cell shows its text until it is clicked, and an editor of expressions then.
+        writing = place.locator(".cm-content")
+        expect(writing).to_be_focused()
+        writing.fill(text)
+        page.locator("[data-decision-canvas] .decision-table-name").click()
         expect(place).to_contain_text(text)
 
     def ask_for_days(self) -> None:
@@ -241,6 +238,73 @@ class SampleProcedure:
             place.press("Tab")
         self.picture(page, "condition")
 
+    def try_out(self) -> None:
+        """试运行: open a case, let both steps be done, keep the run as a scenario, play it, look at what it covers; then the other way."""
+        self.save()
+        page = self.page
+        page.locator("[data-act=try]").click()
+        expect(page.locator("html[data-try-ready]")).to_be_attached(timeout=PATIENCE)
+        self.walk("探亲五天", 5, ("科室负责人审批", "局领导审批"))
+        self.keep("超过三天，局领导审批", "long")
+        self.play_all(1)
+        covering = page.locator("[data-try-coverage]")
+        covering.check()
+        expect(page.locator("[data-try-missed]")).to_contain_text("科室批准，办结")
+        self.picture(page, "coverage")
+        covering.uncheck()
+        page.locator("[data-try=anew]").click()
+        page.locator("#tab-now").click()
+        self.walk("年休假两天", 2, ("科室负责人审批",))
+        self.keep("三天以内，科室批准", "short")
+        self.play_all(2)
+        covering.check()
+        expect(page.locator("[data-try-missed]")).to_contain_text("已经过 100%")
+        page.goto(f"{self.desk.url}/designer/drafts/{self.draft}/edit")
+        expect(page.locator("#designer[data-ready]")).to_be_attached()
+
+    def walk(self, subject: str, days: int, steps: tuple[str, ...]) -> None:
+        """One dry run from the start form to the end; each step is agreed to."""
+        page = self.page
+        work = page.locator("#now")
+        work.get_by_label("谁来发起").select_option(STARTER)
+        for label, value in (("事项", subject), ("请假天数", str(days))):
+            work.get_by_label(label).fill(value)
+            work.get_by_label(label).press("Tab")
+        self.picture(page, "try-start")
+        work.get_by_role("button", name="发起办件").click()
+        for number, name in enumerate(steps):
+            task = work.locator("details", has=page.locator("summary", has_text=name))
+            expect(task).to_be_visible()
+            if number == 0:
+                page.locator("[data-try-clock]").get_by_role("button", name="+1 周").click()
+                expect(page.locator("[data-try-log] .kind-rung").first).to_be_visible()
+                self.picture(page, "try-week")
+            box = task.get_by_label("办理情况")
+            box.fill("情况属实。")
+            box.press("Tab")
+            task.get_by_role("button", name="同意").click()
+            expect(task).to_have_count(0)
+        expect(work.locator(".alert-success")).to_be_visible()
+
+    def play_all(self, count: int) -> None:
+        """运行全部: the scenarios are played in the background, and all ``count`` pass."""
+        page = self.page
+        page.locator("#tab-kept").click()
+        page.locator("#kept").get_by_role("button", name="运行全部").click()
+        expect(page.locator("#kept .light--green")).to_have_count(count, timeout=PATIENCE)
+        expect(page.locator("#kept progress")).to_have_count(0, timeout=PATIENCE)
+
+    def keep(self, title: str, name: str) -> None:
+        """保存为情景: what happened becomes what is expected from now on."""
+        page = self.page
+        page.locator("[data-try=keep]").click()
+        dialog = page.locator("dialog[open]")
+        dialog.get_by_label("标题").fill(title)
+        dialog.get_by_label("文件名").fill(name)
+        self.picture(page, "try-keep")
+        dialog.locator("button[value=keep]").click()
+        expect(page.locator(f'#kept tr[data-scenario="{name}"]')).to_have_count(1)
+
     def send(self, reason: str) -> None:
         """检查 and 发布: hand the draft in; a second person has to agree."""
         page = self.page
@@ -256,7 +320,9 @@ class SampleProcedure:
         if warnings.count():
             warnings.check()
         self.picture(page, "submit")
-        page.locator("main aside form button[type=submit]").click()
+        page.locator("main aside form button.btn-primary").click()
+        # The scenarios are played first; the page of their run goes on by itself.
+        page.wait_for_url(re.compile(r"/designer/submissions/\d+"), timeout=PATIENCE)
         expect(page.locator("main .alert-success")).to_be_visible()
 
     def approve(self, picture: str) -> None:
@@ -268,7 +334,7 @@ class SampleProcedure:
         self.picture(page, picture)
         page.get_by_role("button", name="批准").click()
         page.locator('dialog[open] button[value="yes"]').click()
-        expect(page.locator("main .alert-success")).to_be_visible()
+        expect(page.locator("main .alert-success")).to_be_visible(timeout=PATIENCE)
 
     # --- in use -------------------------------------------------------------------------------------------------------------
 

@@ -96,15 +96,103 @@ def test_a_run_of_a_megabyte_is_not_even_read(browse, draft):
     assert answer.status_code in (413, 422)
 
 
-def test_all_scenarios_are_played_with_the_first_difference_and_the_coverage(browse, draft):
-    answer = browse("designer").post(address(draft, "/all"), json={}).get_json()
-    assert {each["name"]: each["ok"] for each in answer["results"]} == {"good": True, "wrong": False}
-    assert "never finished" in answer["results"][1]["problems"][0]
-    (covered,) = answer["coverage"]
+PATIENCE = 120
+
+
+def played(engine, client, draft) -> dict:
+    """The run of all scenarios of a draft, asked for at the page and waited for."""
+    answer = client.post(address(draft, "/all"), json={})
+    assert answer.status_code == 202
+    assert engine.desk.scenario_runs.finish(PATIENCE)
+    return client.get(answer.json["urls"]["state"]).json
+
+
+def test_all_scenarios_are_played_with_the_first_difference_and_the_coverage(browse, engine, draft):
+    run = played(engine, browse("designer"), draft)
+    assert (run["state"], run["open"], run["total"], run["done"]) == ("DONE", False, 2, 2)
+    assert {each["name"]: each["ok"] for each in run["results"]} == {"good": True, "wrong": False}
+    assert "never finished" in run["results"][1]["problems"][0]
+    (covered,) = run["coverage"]
     assert covered["process"] == "licence" and 0 < covered["percent"] < 100
     assert {"sign", "closed"} <= {each["id"] for each in covered["missed"]}
-    one = browse("designer").post(address(draft, "/all"), json={"names": ["good"]}).get_json()
-    assert [each["name"] for each in one["results"]] == ["good"]
+
+
+def test_one_scenario_is_played_here_and_now(browse, draft):
+    client = browse("designer")
+    one = client.post(address(draft, "/all"), json={"name": "good"}).get_json()
+    assert [each["name"] for each in one["results"]] == ["good"] and one["coverage"]
+    for name in ("nothing", ["good"], 5):
+        assert client.post(address(draft, "/all"), json={"name": name}, headers={"Accept": "application/json"}).status_code == 422
+
+
+def test_the_page_knows_the_last_run_until_something_changes(browse, engine, draft):
+    client = browse("designer")
+    assert page_data(client.get(address(draft)).text)["played"] is None
+    run = played(engine, client, draft)
+    assert page_data(client.get(address(draft)).text)["played"]["key"] == run["key"]
+    drafts.save(engine.desk, draft.key, {"scenarios/wrong.json": None}, revision=draft.revision, by="designer")
+    assert page_data(client.get(address(draft)).text)["played"] is None
+
+
+def test_a_run_is_watched_at_its_page_with_and_without_scripts(browse, engine, draft, monkeypatch):
+    monkeypatch.setattr(engine.desk.scenario_runs, "wake", lambda: None)
+    client = browse("designer", "zh")
+    answer = client.post(f"/designer/drafts/{draft.key}/runs")
+    assert answer.status_code == 302
+    page = client.get(answer.location)
+    assert 'http-equiv="refresh"' in page.text and "hx-get" in page.text and "0 / 2" in page.text
+    assert "hx-get" in client.get(f"{answer.location}/progress").text
+    monkeypatch.undo()
+    engine.desk.scenario_runs.tend()
+    assert engine.desk.scenario_runs.finish(PATIENCE)
+    page = client.get(answer.location)
+    assert 'http-equiv="refresh"' not in page.text and "2 / 2" in page.text and "签发" in page.text
+    assert client.post(f"{answer.location}/cancel").status_code == 302  # too late, which its page says
+    assert client.get("/designer/runs/1").status_code == 404
+
+
+def test_submitting_without_results_shows_the_run_and_goes_on_to_the_publication(browse, engine, draft):
+    client = browse("designer")
+    files = {"scenarios/wrong.json": None, "README.md": "新"}
+    saved = drafts.save(engine.desk, draft.key, files, revision=draft.revision, by="designer")
+    form = {"revision": saved.revision, "reason": "依据新规定", "warnings": "1"}
+    answer = client.post(f"/designer/drafts/{draft.key}/submit", data=form)
+    assert answer.status_code == 302 and "/designer/runs/" in answer.location
+    assert engine.desk.scenario_runs.finish(PATIENCE)
+    live = client.get(answer.location.replace("?follow=1", "/progress"))
+    assert "follow=1" in live.headers["HX-Redirect"]
+    on = client.get(answer.location)
+    assert on.status_code == 302 and "/designer/submissions/" in on.location
+    assert "The new version is in use." in client.get(on.location).text
+
+
+def test_a_scenario_that_fails_says_at_the_run_why_nothing_was_submitted(browse, engine, draft):
+    client = browse("designer")
+    answer = client.post(f"/designer/drafts/{draft.key}/submit", data={"revision": draft.revision, "reason": "依据", "warnings": "1"})
+    assert engine.desk.scenario_runs.finish(PATIENCE)
+    page = client.get(answer.location)
+    assert page.status_code == 200 and "Not submitted." in page.text and "签发" in page.text
+    # Known by now: the form itself says so, and keeps what was written.
+    again = client.post(f"/designer/drafts/{draft.key}/submit", data={"revision": draft.revision, "reason": "依据", "warnings": "1"})
+    assert again.status_code == 422 and "签发" in again.text and "依据" in again.text
+
+
+def test_only_the_room_may_see_or_stop_a_run(browse, engine, draft, monkeypatch):
+    monkeypatch.setattr(engine.desk.scenario_runs, "wake", lambda: None)
+    run = browse("designer").post(f"/designer/drafts/{draft.key}/runs").location
+    for login in ("wang", "auditor"):
+        client = browse(login)
+        for page in (run, f"{run}/progress", f"{run}/state"):
+            assert client.get(page).status_code in (403, 404), (login, page)
+        for act in (f"{run}/cancel", f"/designer/drafts/{draft.key}/runs"):
+            assert client.post(act).status_code in (403, 404), (login, act)
+    assert browse("designer").post(f"{run}/cancel", headers={"Accept": "application/json"}).json["state"] == "CANCELED"
+
+
+def test_a_difference_says_where_it_shows(browse, draft):
+    scenario = {**RUN, "steps": [ACCEPT], "expect": {"path": ["accept", "sign"]}}
+    (problem,) = browse("designer").post(address(draft, "/run"), json={"scenario": scenario}).get_json()["problems"]
+    assert problem["element"] == "decided" and "“sign”" not in problem["text"]  # by their names, not by their ids
 
 
 def test_the_drawing_is_the_drafts_own(browse, draft):
@@ -138,3 +226,13 @@ def test_running_needs_the_token_against_forged_requests(engine, draft):
     with client.session_transaction() as session:
         session.update(login="designer", epoch=epoch, seen=int(strict.config["SESSION_CLOCK"]()), language="en")
     assert client.post(address(draft, "/run"), json={"scenario": RUN}).status_code == 400
+
+
+def test_who_submits_otherwise_while_the_scenarios_are_played_is_told_and_keeps_the_form(browse, engine, draft, monkeypatch):
+    monkeypatch.setattr(engine.desk.scenario_runs, "wake", lambda: None)
+    client = browse("designer")
+    form = {"revision": draft.revision, "reason": "依据一", "warnings": "1"}
+    first = client.post(f"/designer/drafts/{draft.key}/submit", data=form)
+    assert client.post(f"/designer/drafts/{draft.key}/submit", data=form).location == first.location  # a double click
+    other = client.post(f"/designer/drafts/{draft.key}/submit", data={**form, "reason": "依据二"})
+    assert other.status_code == 409 and "being played already" in other.text and "依据二" in other.text

@@ -7,7 +7,7 @@ import { signInAgain } from './lib/dialogs.js';
 import { pageData, postJson } from './lib/http.js';
 import { toast } from './lib/toasts.js';
 import { words } from './designer/words.js';
-import { node } from './designer/dom.js';
+import { button, node } from './designer/dom.js';
 import { Drawing } from './trying/drawing.js';
 import { askAndKeep } from './trying/keeping.js';
 import { showLimits, showLog, showVariables } from './trying/log.js';
@@ -25,9 +25,16 @@ const run = {
   shown: null,
   coverage: null,
   revision: page.draft.revision,
+  /** Steps that were taken back and may be done again; what was answered in them is not lost. */
+  undone: [],
+  /** What the case was opened with last, for the next time. */
+  last: null,
 };
 
-const drawing = new Drawing(find('drawing'), page.urls.diagram, (id) => highlight(id));
+const drawing = new Drawing(find('drawing'), page.urls.diagram, (id) => {
+  highlight(id);
+  openPart(id);
+});
 const list = new ScenarioList({ page, place: document.getElementById('kept'), run, load, busy, request, covered });
 
 /** Send, sign in again in place when the session has ended, and say in words what went wrong. */
@@ -66,14 +73,16 @@ async function busy(work) {
 function tools() {
   const begun = Boolean(run.shown);
   document.querySelector('[data-try="back"]').disabled = !begun;
+  document.querySelector('[data-try="again"]').disabled = !begun || !run.undone.length;
   document.querySelector('[data-try="anew"]').disabled = !begun;
   document.querySelector('[data-try="keep"]').disabled = !begun || !page.draft.editable;
 }
 
 /** Play `scenario`; resolves to the answer, or null when it could not be played at all. What failed at its last step is not taken over. */
-async function play(scenario, { whole = false } = {}) {
+async function play(scenario, { whole = false, undone = [] } = {}) {
   // The file's name is the page's own; what is expected of the whole is no matter of a run that is still going on.
-  const { name, expect, ...sent } = scenario;
+  const { name, expect, ...rest } = scenario;
+  const sent = whole && expect ? { ...rest, expect } : rest;
   const answer = await busy(() => request(page.urls.run, { scenario: { ...sent, title: sent.title || words('Dry run') } }));
   if (!answer) {
     return null;
@@ -85,7 +94,9 @@ async function play(scenario, { whole = false } = {}) {
   // Where a step fails the run goes on from before it, by other steps.
   run.scenario = answer.failure ? { ...scenario, steps: scenario.steps.slice(0, Math.max(0, answer.failure.number - 1)) } : scenario;
   run.shown = answer.failure?.number === 0 ? null : answer;
-  run.trouble = answer.failure ? answer.problems[0] : '';
+  run.trouble = answer.problems;
+  run.undone = answer.failure && whole ? scenario.steps.slice(Math.max(0, answer.failure.number - 1)) : undone;
+  run.last = { at: scenario.at, by: scenario.by, start: scenario.start ?? {} };
   try {
     sessionStorage.setItem(slot, JSON.stringify(run.scenario));
   } catch {
@@ -112,13 +123,30 @@ async function begin(scenario) {
   return answer?.failure ?? null;
 }
 
+/** Back to the state after step `number` (0: the case was just opened); what came later may be done again. */
+async function backTo(number) {
+  const { steps } = run.scenario;
+  await play(another(steps.slice(0, number)), { undone: [...steps.slice(number), ...run.undone] });
+}
+
+/** Do the first of the steps that were taken back. */
+async function again() {
+  const [next, ...rest] = run.undone;
+  const answer = await play(another([...run.scenario.steps, next]), { undone: rest });
+  if (answer?.failure) {
+    toast(answer.failure.text, { kind: 'warning' });
+  }
+}
+
 async function load(scenario) {
   await play(structuredClone(scenario), { whole: true });
   document.getElementById('tab-now').click();
+  find('trouble').firstElementChild?.scrollIntoView({ block: 'nearest' });
 }
 
 function anew() {
   run.scenario = run.shown = null;
+  run.undone = [];
   sessionStorage.removeItem(slot);
   show();
 }
@@ -128,21 +156,38 @@ async function show() {
   const { shown } = run;
   const trouble = find('trouble');
   trouble.replaceChildren();
-  if (run.trouble) {
-    trouble.append(node('div', { class: 'alert alert-warning', text: run.trouble }));
-    run.trouble = '';
+  if (run.trouble?.length) {
+    trouble.append(differences(run.trouble));
+    run.trouble = null;
   }
   document.getElementById('now').replaceChildren();
   if (shown) {
     showWork({ place: document.getElementById('now'), clock: find('clock'), shown, step });
   } else {
     find('clock').replaceChildren();
-    showBeginning({ place: document.getElementById('now'), page, begin });
+    showBeginning({ place: document.getElementById('now'), page, begin, last: run.last });
   }
-  showLog(find('log'), shown, highlight);
+  showLog(find('log'), shown, highlight, backTo);
   showLimits(document.getElementById('limits'), shown, step);
   showVariables(document.getElementById('variables'), shown);
   await showDrawing();
+}
+
+/** What went otherwise than expected, each line with the way to the place in the drawing. */
+function differences(problems) {
+  const lines = problems.map((each) => node('li', {}, `${each.text} `, each.element ? button(words('Show'), () => highlight(each.element), 'btn-link p-0') : null));
+  return node('div', { class: 'alert alert-warning' }, node('p', { class: 'mb-1', text: words('The run differs from what is expected:') }), node('ul', { class: 'mb-0' }, ...lines));
+}
+
+/** The open task, service or button of an element that somebody clicked in the drawing. */
+function openPart(id) {
+  const part = document.querySelector(`#now details[data-element="${CSS.escape(id)}"]`);
+  if (part) {
+    document.getElementById('tab-now').click();
+    part.open = true;
+    part.scrollIntoView({ block: 'nearest' });
+    part.querySelector('summary').focus({ preventScroll: true });
+  }
 }
 
 const covering = () => find('coverage').checked;
@@ -210,20 +255,22 @@ document.addEventListener('click', (event) => {
     anew();
   } else if (what === 'back') {
     if (run.scenario.steps.length) {
-      play(another(run.scenario.steps.slice(0, -1)), { whole: true });
+      backTo(run.scenario.steps.length - 1);
     } else {
       anew();
     }
+  } else if (what === 'again') {
+    again();
   } else if (what === 'keep') {
     askAndKeep({ page, run, request, kept: (name, text, revision) => list.kept(name, text, revision) });
   }
 });
 
 async function start() {
-  list.show();
+  list.begin();
   const wanted = new URLSearchParams(location.search).get('scenario');
   const named = page.scenarios.find((each) => each.name === wanted && !each.problem);
-  const before = named ? named.text : sessionStorage.getItem(slot);
+  const before = named ? JSON.stringify({ ...JSON.parse(named.text), name: named.name }) : sessionStorage.getItem(slot);
   if (before) {
     await play(JSON.parse(before), { whole: true });
   }

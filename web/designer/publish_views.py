@@ -10,14 +10,16 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 from flask_babel import gettext as _
 
 from engine.deadlines.calendar import OFFICE_ZONE
-from engine.errors import Conflict, DeploymentRejected, ValidationFailed
-from engine.runtime.design import comparing, drafts, plans, publishing
+from engine.errors import Conflict, DeploymentRejected, InvalidState, ValidationFailed
+from engine.runtime.design import comparing, drafts, following, plans, publishing, runs
 from engine.runtime.design.files import Part
+from engine.runtime.design.runs import ScenarioRun
 from web import security
 from web.designer import blueprint
 from web.designer.access import access_draft, access_submission
 from web.designer.draft_views import said
 from web.designer.findings import SEVERITY_WORDS, labels_of
+from web.designer.run_views import flash_state
 from web.i18n import say
 from web.people import requires
 from web.requests import number
@@ -41,10 +43,11 @@ def _submit_page(key: int, values: Mapping[str, Any], errors: Mapping[str, list[
     with engine().reading() as conn:
         planned = plans.plan(desk, conn, draft)
         others = [login for login in publishing.approvers(desk, conn) if login != g.person.login]
+        running, played = runs.open_run(conn, key), runs.kept(desk, conn, key, planned.merged)
     problems = drafts.examine(desk, planned.merged)
     page = render_template(
         "designer/submit.html", draft=draft, plan=planned, problems=problems, labels=labels_of(planned.merged), severity_words=SEVERITY_WORDS,
-        values=values, errors=errors, note=note, others=others, second=desk.settings.design_second_approval,
+        values=values, errors=errors, note=note, others=others, running=running, played=played, second=desk.settings.design_second_approval,
         blocking=plans.blocking(problems), scenarios=[name for name in planned.merged if name.startswith("scenarios/")],
         diffs=[each for each in comparing.compare(planned.in_use, planned.merged) if each.status != "same"],
     )  # fmt: skip
@@ -64,7 +67,7 @@ def send(key: int):
         return _submit_page(key, values, {"effective_at": [_("Enter a day and a time.")]}, 422)
     seen = _parts(form.getlist("seen")) if values["compared"] == "1" else []
     try:
-        found = publishing.submit(
+        found = following.submit(
             engine().desk, key, revision=number(values["revision"]) or 0, reason=values["reason"], effective_at=effective_at, compared=seen,
             warnings_seen=values["warnings"] == "1", by=g.person.login, address=security.address(),
         )  # fmt: skip
@@ -72,18 +75,11 @@ def send(key: int):
         return _submit_page(key, values, said(refused), 422, say(refused.message))
     except DeploymentRejected:
         return _submit_page(key, values, {}, 422, _("There are errors. Correct them in the editor first."))
-    except Conflict as conflict:
-        return _submit_page(key, values, {}, 409, say(conflict.message))
-    with engine().reading() as conn:
-        others = [login for login in publishing.approvers(engine().desk, conn) if login != g.person.login]
-    if found.state == "WAITING" and not others:
-        flash(_("Submitted, but there is nobody else who may approve it. An administrator has to name a second person."), "warning")
-        return redirect(url_for("designer.submission", key=found.key))
-    words = {
-        "WAITING": _("Submitted. The others who may approve it have been told."), "SCHEDULED": _("It takes effect on its day."),
-        "PUBLISHED": _("The new version is in use."),
-    }  # fmt: skip
-    flash(words[found.state], "success")
+    except (Conflict, InvalidState) as refused:
+        return _submit_page(key, values, {}, 409, say(refused.message))
+    if isinstance(found, ScenarioRun):
+        return redirect(url_for("designer.scenario_run", key=found.key, follow=1))
+    flash_state(found, "submit")
     return redirect(url_for("designer.submission", key=found.key))
 
 
@@ -121,10 +117,11 @@ def _submission_page(key: int, errors: Mapping[str, list[str]], status: int = 20
     with engine().reading() as conn:
         draft = drafts.get(desk, conn, found.draft_key, g.person.login)
         planned = plans.plan(desk, conn, draft)
+        running = runs.open_run(conn, draft.key)
     waiting = found.state in ("WAITING", "SCHEDULED")
     old, new = (planned.in_use, planned.merged) if waiting else ({}, {})
     page = render_template(
-        "designer/submission.html", found=found, draft=draft, plan=planned, errors=errors, note=note, waiting=waiting,
+        "designer/submission.html", found=found, draft=draft, plan=planned, errors=errors, note=note, waiting=waiting, running=running,
         diffs=[each for each in comparing.compare(old, new) if each.status != "same"], drawings=comparing.drawings(old, new),
         mine=found.submitted_by == g.person.login,
     )  # fmt: skip
@@ -136,14 +133,16 @@ def approve(key: int):
     """Agree: in use at once, or on its day."""
     access_submission(key)
     try:
-        found = publishing.approve(
+        found = following.approve(
             engine().desk, key, revision=_revision(), note=request.form.get("note", ""), by=g.person.login, address=security.address()
         )
     except DeploymentRejected as rejected:
         return _submission_page(key, {"": [say(each.message) for each in rejected.problems[:20]]}, 422, _("It does not pass the check any more."))
     except ValidationFailed as refused:
         return _submission_page(key, said(refused), 422, say(refused.message))
-    flash(_("The new version is in use.") if found.state == "PUBLISHED" else _("It takes effect on its day."), "success")
+    if isinstance(found, ScenarioRun):
+        return redirect(url_for("designer.scenario_run", key=found.key, follow=1))
+    flash_state(found, "approve")
     return redirect(url_for("designer.submission", key=key))
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
 from flask import Response, current_app, g, jsonify, render_template, request, url_for
 
 from engine.errors import DeploymentRejected, NotFound, ValidationFailed
-from engine.runtime.design import scenarios, trying
+from engine.runtime.design import plans, runs, scenarios, trying
 from engine.runtime.design.drafts import Draft
 from engine.runtime.design.sandbox import deployable, processes_of
 from engine.words import T, Words
-from web import filters
+from web import security
 from web.designer import blueprint
 from web.designer.access import access_draft
+from web.designer.run_views import as_data
+from web.designer.spoken import spoken
 from web.i18n import say
 
 KILOBYTE = 1024
@@ -41,6 +41,7 @@ def show(key: int):
         "draft": {"key": str(draft.key), "title": draft.title, "revision": draft.revision, "editable": draft.editable},
         "begin": spoken(begin),
         "scenarios": _listed(draft),
+        "played": _played(draft),
         "urls": {
             "run": url_for("designer.try_run", key=key), "all": url_for("designer.try_all", key=key),
             "diagram": url_for("designer.try_diagram", key=key), "save": url_for("designer.save_files", key=key),
@@ -67,20 +68,19 @@ def run(key: int):
 
 @blueprint.post("/designer/drafts/<int:key>/try/all", endpoint="try_all")
 def run_all(key: int):
-    """Play the draft's scenarios (those named in ``names``), with what they cover."""
+    """Ask for a run of all the draft's scenarios; with ``name`` play that one here and now, and say what it covers."""
     draft = access_draft(key)
-    names = _body().get("names")
-    if names is not None and not (isinstance(names, list) and all(isinstance(each, str) for each in names)):
+    name = _body().get("name")
+    if name is None:
+        return jsonify(as_data(runs.start(engine().desk, key, by=g.person.login, address=security.address()))), 202
+    if not isinstance(name, str) or name not in scenarios.scenario_files(draft.files):
         raise ValidationFailed(UNREADABLE)
-    results = scenarios.run_all(engine().desk, draft.files, names)
-    told = [
-        {
-            "name": each.name, "title": each.title, "ok": each.ok, "problems": [say(words) for words in each.problems],
-            "seconds": round(each.seconds, 2),
-        }
-        for each in results
-    ]  # fmt: skip
-    return jsonify(results=told, coverage=spoken(trying.covered(draft.files, results)), revision=draft.revision)
+    (result,) = scenarios.run_all(engine().desk, draft.files, [name])
+    told = {
+        "name": result.name, "title": result.title, "ok": result.ok, "problems": [say(words) for words in result.problems],
+        "seconds": round(result.seconds, 2),
+    }  # fmt: skip
+    return jsonify(results=[told], coverage=spoken(trying.covered(draft.files, [result])), revision=draft.revision)
 
 
 @blueprint.get("/designer/drafts/<int:key>/try/diagram", endpoint="try_diagram")
@@ -96,6 +96,14 @@ def diagram(key: int):
     if found is None:
         raise NotFound("There is no process “%(id)s”.", id=wanted)
     return Response(engine().catalogue.content(found)[1], mimetype="application/xml")
+
+
+def _played(draft: Draft) -> dict[str, Any] | None:
+    """The run of the draft that is under way, else the last one if playing it again would come to the same."""
+    desk = engine().desk
+    with engine().reading() as conn:
+        found = runs.open_run(conn, draft.key) or runs.kept(desk, conn, draft.key, plans.plan(desk, conn, draft).merged)
+    return as_data(found) if found is not None else None
 
 
 def _body() -> Mapping[str, Any]:
@@ -124,18 +132,3 @@ def _listed(draft: Draft) -> list[dict[str, Any]]:
         except ValidationFailed as refused:
             found.append({"name": name, "file": paths[name], "title": name, "steps": 0, "text": text, "problem": say(refused.message)})
     return found
-
-
-def spoken(value: Any) -> Any:
-    """Plain data for the page: sentences in the reader's language, instants with their office time too, exact numbers as numbers."""
-    if isinstance(value, Words):
-        return say(value)
-    if isinstance(value, datetime):
-        return {"iso": value.isoformat(), "text": filters.localdatetime(value)}
-    if isinstance(value, Decimal):
-        return int(value) if value == int(value) else float(value)
-    if isinstance(value, Mapping):
-        return {str(name): spoken(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [spoken(each) for each in value]
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

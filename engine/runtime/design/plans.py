@@ -6,7 +6,7 @@ meanwhile keeps their change.  What both changed is refused until the designer h
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from engine.errors import Conflict, DeploymentRejected, NotFound, Problem, Valid
 from engine.runtime.deploy import examine as examine_deployment
 from engine.runtime.design.drafts import Draft
 from engine.runtime.design.files import FileSet, Part, checksum, deployable, examine, file_set
+from engine.runtime.design.scenarios import scenario_files
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -114,8 +115,16 @@ def run_scenarios(desk: Desk, files: Mapping[str, str]) -> list[Any]:
     return scenarios.run_all(desk, files)
 
 
-def require_sound(desk: Desk, planned: Plan, compared: Collection[Part], warnings_seen: bool) -> list[Any]:
-    """That nothing stands against publication; gives the results of the scenarios.
+class Unplayed(Exception):
+    """Nothing but the scenarios stands between a draft and its publication, and there are no results of them that hold."""
+
+
+Play = Callable[[Any, Mapping[str, str]], list[Any]]
+"""Where the results of the scenarios among some files come from; may raise :class:`Unplayed`."""
+
+
+def require_sound(desk: Desk, planned: Plan, compared: Collection[Part], warnings_seen: bool, play: Play | None = None) -> list[Any]:
+    """That nothing stands against publication; gives the results of the scenarios, by ``play`` (without: played here and now).
 
     Raises :class:`DeploymentRejected`, :class:`Conflict` for what is newer and was not ``compared``, and :class:`ValidationFailed` for
     a scenario that fails, for warnings that nobody has ``seen``, and when there is nothing to publish.
@@ -126,16 +135,23 @@ def require_sound(desk: Desk, planned: Plan, compared: Collection[Part], warning
     if any(problem.severity == "error" for problem in problems):
         raise DeploymentRejected(problems)
     require_compared(planned, compared)
-    results = run_scenarios(desk, planned.merged)
-    failed = [each for each in results if not each.ok]
-    if failed:
-        raise ValidationFailed(
-            "%(count)d scenario(s) fail, for example “%(title)s”. All must pass before publishing.", count=len(failed), title=str(failed[0].title),
-            errors={each.name: list(each.problems) for each in failed},
-        )  # fmt: skip
-    if not warnings_seen and (problems or not results):
+    if not warnings_seen and (problems or not scenario_files(planned.merged)):
         words = T("There are warnings, or no scenario tries this procedure. Read them, then confirm that you publish nevertheless.")
         raise ValidationFailed(words, errors={"warnings": [words]})
+    return require_passed(desk, planned, play)
+
+
+def require_passed(desk: Desk, planned: Plan, play: Play | None = None) -> list[Any]:
+    """That all scenarios pass; gives their results.  Raises :class:`ValidationFailed` with what is wrong, by scenario."""
+    without = play is None or not scenario_files(planned.merged)
+    results = run_scenarios(desk, planned.merged) if without else play(desk, planned.merged)
+    failed = [each for each in results if not each.ok]
+    if failed:
+        why = T("The scenario “%(title)s” fails: %(why)s", title=str(failed[0].title), why=next(iter(failed[0].problems), ""))
+        raise ValidationFailed(
+            "%(count)d scenario(s) fail. All must pass before publishing. %(first)s", count=len(failed), first=why,
+            errors={str(each.title): list(each.problems) for each in failed},
+        )  # fmt: skip
     return results
 
 

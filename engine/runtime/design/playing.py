@@ -149,7 +149,7 @@ class Player:
         tasks = self.open_tasks(element)
         if not tasks:
             names = "、".join(dict.fromkeys(f"{task.name}（{task.element_id}）" for task in self.open_tasks())) or "–"
-            raise _Wrong("element", T("No task of “%(element)s” is open. Open are: %(open)s.", element=element, open=names))
+            raise _Wrong("element", self.not_open(step, names))
         if "nth" in step:
             if step["nth"] > len(tasks):
                 raise _Wrong("nth", T("Only %(count)d tasks of “%(element)s” are open.", count=len(tasks), element=element))
@@ -159,6 +159,10 @@ class Player:
             for login in self.workers(task, name):
                 return task, login
         raise _Wrong("by", T("Nobody of “%(name)s” may work on “%(task)s”.", name=name, task=tasks[0].name))
+
+    def not_open(self, step: Mapping[str, Any], names: str) -> Words:
+        """Why no task of a step can be worked on; ``names`` are those that are open."""
+        return T("No task of “%(element)s” is open. Open are: %(open)s.", element=step.get("note") or step["element"], open=names)
 
     def workers(self, task: Any, name: str) -> Iterator[str]:
         """Those of ``name`` who may work on the task; whoever has it already goes first."""

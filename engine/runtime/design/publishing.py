@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from engine.errors import Conflict, DeploymentRejected, EngineError, InvalidState, NotFound, NotPermitted, ValidationFailed
+from engine.errors import Conflict, DeploymentRejected, EngineError, InvalidState, NotPermitted, ValidationFailed
 from engine.runtime import due
 from engine.runtime.casework.access import AccessRefused
 from engine.runtime.deploy import deploy
-from engine.runtime.design import drafts, plans
+from engine.runtime.design import drafts, plans, runs
 from engine.runtime.design.drafts import Draft
 from engine.runtime.design.files import Part, examine, keep_companions
-from engine.runtime.telling.notices import Notices
+from engine.runtime.design.scenarios import scenario_files
+from engine.runtime.design.submissions import STATES, Submission, of_row, submission, submissions, titles  # noqa: F401  read through here by the room
+from engine.runtime.telling.notices import Notices, packed
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T, Words
@@ -36,37 +37,6 @@ NOTICE = "design"
 REASON_LIMIT = 1000
 FARTHEST = timedelta(days=731)
 """How far ahead a publication may be fixed."""
-STATES: dict[str, Words] = {
-    "WAITING": T("awaiting approval"), "SCHEDULED": T("takes effect later"), "PUBLISHED": T("published"), "REFUSED": T("sent back"),
-    "WITHDRAWN": T("withdrawn"), "FAILED": T("could not be published"),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One way of a draft to publication; see the table for the columns."""
-
-    key: int
-    draft_key: int
-    process_id: str
-    state: str
-    reason: str
-    effective_at: datetime | None
-    compared: tuple[Part, ...]
-    scenarios: tuple[tuple[str, str, bool], ...]
-    submitted_by: str
-    submitted_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    note: str
-    deployment_key: int | None
-    published_at: datetime | None
-    revision: int
-
-    @property
-    def word(self) -> Words:
-        """Its state, for people."""
-        return STATES[self.state]
 
 
 # --- submitting -------------------------------------------------------------------------------------------------------
@@ -81,13 +51,15 @@ def submit(
     effective_at: datetime | None = None,
     compared: Collection[Part] = (),
     warnings_seen: bool = False,
+    play: plans.Play | None = None,
     by: str,
     address: str | None = None,
 ) -> Submission:
     """Hand a draft in for publication; where no second person is asked for, it is published (or scheduled) at once.
 
     ``compared`` are the versions in use that the designer has looked at and means to replace; ``warnings_seen`` that they know the
-    warnings, or that there is no scenario.  Raises :class:`ValidationFailed` by field, :class:`DeploymentRejected` with all problems,
+    warnings, or that there is no scenario; ``play`` is where the results of the scenarios come from (:func:`plans.require_sound`).
+    Raises :class:`ValidationFailed` by field, :class:`DeploymentRejected` with all problems,
     :class:`Conflict` when the draft was saved meanwhile or what is in use is newer than the draft, :class:`InvalidState`.
     """
     reason = reason.strip()
@@ -105,11 +77,11 @@ def submit(
             raise drafts.stale(desk, conn, draft)
         drafts.require_open(draft)
         planned = plans.plan(desk, conn, draft)
-    results = plans.require_sound(desk, planned, compared, warnings_seen)
+    results = plans.require_sound(desk, planned, compared, warnings_seen, play)
     row = {
         "key": new_key(), "draft_key": key, "process_id": draft.process_id or "", "state": "WAITING", "open_draft": str(key), "reason": reason,
         "effective_at": effective_at, "compared": [list(part) for part in compared],
-        "scenarios": [[each.name, str(each.title), each.ok] for each in results], "submitted_by": by, "decided_by": None, "decided_at": None,
+        "scenarios": _listed(results), "submitted_by": by, "decided_by": None, "decided_at": None,
         "note": "", "deployment_key": None, "published_at": None, "revision": 1,
     }  # fmt: skip
     try:
@@ -123,9 +95,14 @@ def submit(
     except IntegrityError as error:
         raise InvalidState("The draft “%(title)s” is submitted already.", title=draft.title) from error
     if not desk.settings.design_second_approval:
-        return _agree(desk, row["key"], 1, "", by, address)
+        return _agree(desk, row["key"], 1, "", by, address, lambda _desk, _files: results)
     with desk.engine.reading() as conn:
         return submission(desk, conn, row["key"], by)
+
+
+def _listed(results: Iterable[Any]) -> list[list[Any]]:
+    """How the scenarios ended, as the column holds it."""
+    return [[each.name, str(each.title), each.ok] for each in results]
 
 
 def approvers(desk: Desk, conn: Connection) -> list[str]:
@@ -148,45 +125,6 @@ def _move_draft(tx: Transaction, draft: Draft, old: str, new: str) -> None:
         raise Conflict("Somebody else changed this at the same moment. Look at it again, then repeat what is still needed.")
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def submission(desk: Desk, conn: Connection, key: int, login: str) -> Submission:
-    """One submission.  Raises :class:`NotFound` for people who are neither designers nor administrators."""
-    drafts.require_reader(desk, conn, f"submission:{key}", login)
-    table = tables.design_submission
-    row = conn.execute(select(table).where(table.c.key == key)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("There is no such submission, or it is not for you.")
-    return _submission(row)
-
-
-def submissions(conn: Connection, *, draft_key: int | None = None, process_id: str | None = None, open_only: bool = False) -> list[Submission]:
-    """Submissions, the latest first."""
-    table = tables.design_submission
-    chosen = select(table).order_by(table.c.key.desc())
-    if draft_key is not None:
-        chosen = chosen.where(table.c.draft_key == draft_key)
-    if process_id is not None:
-        chosen = chosen.where(table.c.process_id == process_id)
-    if open_only:
-        chosen = chosen.where(table.c.state.in_(("WAITING", "SCHEDULED")))
-    return [_submission(row) for row in conn.execute(chosen).mappings()]
-
-
-def titles(conn: Connection, listed: Iterable[Submission]) -> dict[int, str]:
-    """Draft key → title of the draft, for submissions that somebody may read; one statement, without the files."""
-    draft = tables.design_draft.c
-    return {row.key: row.title for row in conn.execute(select(draft.key, draft.title).where(draft.key.in_({each.draft_key for each in listed})))}
-
-
-def _submission(row: Mapping[str, Any]) -> Submission:
-    values = {name: row[name] for name in Submission.__dataclass_fields__}
-    values["compared"] = tuple((kind, id, version) for kind, id, version in row["compared"])
-    values["scenarios"] = tuple((name, title, ok) for name, title, ok in row["scenarios"])
-    return Submission(**values)
-
-
 # --- deciding ---------------------------------------------------------------------------------------------------------
 
 
@@ -194,7 +132,9 @@ class _Taken(Exception):
     """Somebody else has decided or published it."""
 
 
-def approve(desk: Desk, key: int, *, revision: int, note: str = "", by: str, address: str | None = None) -> Submission:
+def approve(
+    desk: Desk, key: int, *, revision: int, note: str = "", play: plans.Play | None = None, by: str, address: str | None = None
+) -> Submission:
     """Agree: the version is in use at once, or scheduled for its day.
 
     Raises :class:`NotPermitted` for the person who submitted it, :class:`Conflict` when somebody decided already or what is in use
@@ -203,7 +143,7 @@ def approve(desk: Desk, key: int, *, revision: int, note: str = "", by: str, add
     with desk.engine.reading() as conn:
         found = submission(desk, conn, key, by)
     _require_approver(desk, by, found, address)
-    return _agree(desk, key, revision, note, by, address)
+    return _agree(desk, key, revision, note, by, address, play)
 
 
 def _require_approver(desk: Desk, by: str, found: Submission, address: str | None) -> None:
@@ -217,31 +157,33 @@ def _require_approver(desk: Desk, by: str, found: Submission, address: str | Non
         raise NotPermitted(refusal)
 
 
-def _agree(desk: Desk, key: int, revision: int, note: str, by: str, address: str | None) -> Submission:
+def _agree(
+    desk: Desk, key: int, revision: int, note: str, by: str, address: str | None, play: plans.Play | None
+) -> Submission:
     try:
-        _decide(desk, key, revision, note.strip()[:REASON_LIMIT], by, address)
+        _decide(desk, key, revision, note.strip()[:REASON_LIMIT], by, address, play)
     except EngineError:
         # What seemed wrong with it may be the decision of somebody else, made between two looks: nothing differs any more, say.
         with desk.engine.reading() as conn:
-            _require_waiting(desk, submission(desk, conn, key, by), revision)
+            _require_waiting(desk, submission(desk, conn, key, by), revision, by)
         raise
     with desk.engine.reading() as conn:
         return submission(desk, conn, key, by)
 
 
-def _decide(desk: Desk, key: int, revision: int, note: str, by: str, address: str | None) -> None:
+def _decide(desk: Desk, key: int, revision: int, note: str, by: str, address: str | None, play: plans.Play | None) -> None:
     with desk.engine.reading() as conn:
         found = submission(desk, conn, key, by)
-        _require_waiting(desk, found, revision)
+        _require_waiting(desk, found, revision, by)
         draft = drafts.get(desk, conn, found.draft_key, by)
         planned = plans.plan(desk, conn, draft)
-    plans.require_sound(desk, planned, found.compared, True)
+    results = plans.require_sound(desk, planned, found.compared, True, play)
     if found.effective_at is None or found.effective_at <= desk.engine.clock():
-        _publish(desk, found, draft, planned, {"decided_by": by, "note": note}, by, address)
+        _publish(desk, found, draft, planned, {"decided_by": by, "note": note, "scenarios": _listed(results)}, by, address)
         return
     with desk.audited(by, address) as tx:
-        if not _move(tx, found, "WAITING", {"state": "SCHEDULED", "decided_by": by, "decided_at": tx.now, "note": note}):
-            raise _decided(desk, tx.conn, key)
+        if not _move(tx, found, "WAITING", {"state": "SCHEDULED", "decided_by": by, "decided_at": tx.now, "note": note, "scenarios": _listed(results)}):
+            raise _decided(desk, tx.conn, key, by)
         tx.audit("design.approve", f"submission:{key}", draft=draft.key, effective_at=found.effective_at.isoformat())
         _tell(desk, tx, _concerned(found), T("The new version of “%(title)s” is approved and takes effect on its day.", title=draft.title))
 
@@ -272,7 +214,7 @@ def _publish(
                 close(tx, new_key())
     except _Taken:
         with desk.engine.reading() as conn:
-            raise _decided(desk, conn, found.key) from None
+            raise _decided(desk, conn, found.key, by) from None
 
 
 def _concerned(found: Submission) -> list[str]:
@@ -285,20 +227,21 @@ def _move(tx: Transaction, found: Submission, old: str, values: Mapping[str, Any
     return tx.execute(update(table).where(*same).values(**values, revision=found.revision + 1)).rowcount == 1
 
 
-def _require_waiting(desk: Desk, found: Submission, revision: int) -> None:
+def _require_waiting(desk: Desk, found: Submission, revision: int, by: str) -> None:
     if found.state != "WAITING" or found.revision != revision:
         with desk.engine.reading() as conn:
-            raise _decided(desk, conn, found.key)
+            raise _decided(desk, conn, found.key, by)
 
 
-def _decided(desk: Desk, conn: Connection, key: int) -> Conflict:
+def _decided(desk: Desk, conn: Connection, key: int, asker: str | None) -> Conflict:
+    """That it is decided, by whom; to the very person who did it in another tab it is said as such."""
     table = tables.design_submission
     row = conn.execute(select(table).where(table.c.key == key)).mappings().one()
-    name = desk.people.directory(conn).name(row["decided_by"] or row["submitted_by"])
-    return Conflict(
-        "%(name)s was faster: this submission is %(state)s.", name=name, state=STATES[row["state"]], by=row["decided_by"] or row["submitted_by"],
-        at=row["published_at"] or row["decided_at"] or row["submitted_at"],
-    )  # fmt: skip
+    by = row["decided_by"] or row["submitted_by"]
+    known = {"state": STATES[row["state"]], "by": by, "at": row["published_at"] or row["decided_at"] or row["submitted_at"]}
+    if by == asker:
+        return Conflict("You have dealt with this submission already: it is %(state)s.", **known)
+    return Conflict("%(name)s was faster: this submission is %(state)s.", name=desk.people.directory(conn).name(by), **known)
 
 
 def refuse(desk: Desk, key: int, *, revision: int, note: str, by: str, address: str | None = None) -> Submission:
@@ -334,7 +277,7 @@ def _reopen(
         if state == "REFUSED":
             values |= {"decided_by": by, "decided_at": tx.now}
         if found.state not in states or found.revision != revision or not _move(tx, found, found.state, values):
-            raise _decided(desk, tx.conn, found.key)
+            raise _decided(desk, tx.conn, found.key, by)
         _move_draft(tx, draft, "SUBMITTED", "OPEN")
         tx.audit(action, f"submission:{found.key}", draft=draft.key, **({"note": note} if note else {}))
         if state == "REFUSED":
@@ -351,12 +294,13 @@ def _reopen(
 def run_due(desk: Desk, limit: int | None = None) -> int:
     """Publish what was approved for a day that has come, each once whatever the number of nodes; gives how many.
 
-    One that cannot be published any more (something newer is in use, a form is gone) goes back to its author with the reason.
+    A draft with scenarios is tried once more first, in the background: rules, forms and people may be other ones than on the day of the
+    approval.  One that cannot be published any more (something newer is in use, a scenario fails) goes back to its author with the reason.
     """
     table = tables.design_submission
     chosen = select(table).where(table.c.state == "SCHEDULED", table.c.effective_at <= desk.engine.clock()).order_by(table.c.effective_at)
     with desk.engine.reading() as conn:
-        ready = [_submission(row) for row in conn.execute(chosen if limit is None else chosen.limit(max(limit, 0))).mappings()]
+        ready = [of_row(row) for row in conn.execute(chosen if limit is None else chosen.limit(max(limit, 0))).mappings()]
     return sum(_attempt(desk, found) for found in ready)
 
 
@@ -371,6 +315,27 @@ def _attempt(desk: Desk, found: Submission) -> bool:
 
 def _publish_due(desk: Desk, found: Submission) -> bool:
     with desk.engine.reading() as conn:
+        if runs.open_run(conn, found.draft_key) is not None:
+            return False  # it is being tried, and goes on by itself
+        planned = plans.plan(desk, conn, drafts.get(desk, conn, found.draft_key, desk.OPERATOR))
+    if scenario_files(planned.merged):
+        runs.start(desk, found.draft_key, following={"act": "publish", "submission": found.key}, by=desk.OPERATOR)
+        return False
+    return _publish_checked(desk, found, None)
+
+
+def publish_scheduled(desk: Desk, key: int, play: plans.Play) -> bool:
+    """Publish a scheduled submission with the results that ``play`` gives; ``False`` when it is not scheduled any more, or has failed.
+
+    What changed while the scenarios were played calls for another run: the next round of due work asks for it.
+    """
+    with desk.engine.reading() as conn:
+        found = submission(desk, conn, key, desk.OPERATOR)
+    return found.state == "SCHEDULED" and _publish_checked(desk, found, play)
+
+
+def _publish_checked(desk: Desk, found: Submission, play: plans.Play | None) -> bool:
+    with desk.engine.reading() as conn:
         draft = drafts.get(desk, conn, found.draft_key, desk.OPERATOR)
         planned = plans.plan(desk, conn, draft)
     try:
@@ -378,20 +343,31 @@ def _publish_due(desk: Desk, found: Submission) -> bool:
         if problems:
             raise DeploymentRejected(problems)
         plans.require_compared(planned, found.compared)
-        _publish(desk, found, draft, planned, {}, found.decided_by, None)
+        results = plans.require_passed(desk, planned, play)
+        _publish(desk, found, draft, planned, {"scenarios": _listed(results)}, found.decided_by, None)
+    except plans.Unplayed:
+        return False
     except EngineError as error:
-        return _fail_due(desk, found, draft, error)
+        return _fail_due(desk, found, draft, error.message)
     return True
 
 
-def _fail_due(desk: Desk, found: Submission, draft: Draft, error: EngineError) -> bool:
+def fail_scheduled(desk: Desk, key: int, why: Words) -> None:
+    """A scheduled submission cannot be published, for ``why``; its draft is open again, and everybody concerned is told."""
+    with desk.engine.reading() as conn:
+        found = submission(desk, conn, key, desk.OPERATOR)
+        draft = drafts.get(desk, conn, found.draft_key, desk.OPERATOR)
+    _fail_due(desk, found, draft, why)
+
+
+def _fail_due(desk: Desk, found: Submission, draft: Draft, why: Words) -> bool:
     with desk.engine.transaction() as tx:
-        values = {"state": "FAILED", "open_draft": None, "note": str(error)[:REASON_LIMIT]}
+        values = {"state": "FAILED", "open_draft": None, "note": str(why)[:REASON_LIMIT], "failure": packed(why)}
         if not _move(tx, found, "SCHEDULED", values):
             return False  # another node has published it, which is what we were told
         _move_draft(tx, draft, "SUBMITTED", "OPEN")
-        tx.audit("design.failed", f"submission:{found.key}", draft=draft.key, reason=str(error)[:500])
-        words = T("“%(title)s” could not be published on its day: %(reason)s", title=draft.title, reason=error.message)
+        tx.audit("design.failed", f"submission:{found.key}", draft=draft.key, reason=str(why)[:500])
+        words = T("“%(title)s” could not be published on its day: %(reason)s", title=draft.title, reason=why)
         _tell(desk, tx, [*_concerned(found), *approvers(desk, tx.conn)], words)
     return False
 
@@ -399,29 +375,18 @@ def _fail_due(desk: Desk, found: Submission, draft: Draft, error: EngineError) -
 # --- back to an earlier version ---------------------------------------------------------------------------------------
 
 
-def roll_back(
+def earlier(
     desk: Desk, process_id: str, deployment: int, *, reason: str, by: str, token: str | None = None, address: str | None = None
-) -> tuple[Draft, Submission | None]:
-    """Submit the content of an earlier version: a draft of it, handed in with the reason, having compared with what is in use.
+) -> tuple[Draft, list[Part]]:
+    """A draft with the content of an earlier version, and the versions in use that it would replace.  ``reason`` must be given.
 
-    The draft stays open, and no submission is made, when something stands against it (a rule that is gone, a failing scenario);
-    its page says what.
+    With a ``token`` that was used before it is the draft of then, whatever has become of it.
     """
     if not reason.strip():
         words = T("Say why the earlier version is taken back.")
         raise ValidationFailed(words, errors={"reason": [words]})
     title = drafts.desk_name(desk, process_id)
-    draft = drafts.branch(desk, process_id, deployment=deployment, title=title, note=reason, by=by, token=token, address=address)
+    made = drafts.branch(desk, process_id, deployment=deployment, title=title, note=reason, by=by, token=token, address=address)
     with desk.engine.reading() as conn:
-        draft = drafts.get(desk, conn, draft.key, by)
-        if draft.state != "OPEN":
-            return draft, next(iter(submissions(conn, draft_key=draft.key)), None)
-        planned = plans.plan(desk, conn, draft)
-    try:
-        compared = [each.part for each in planned.overtaken]
-        found = submit(
-            desk, draft.key, revision=draft.revision, reason=reason, compared=compared, warnings_seen=True, by=by, address=address
-        )
-    except (DeploymentRejected, ValidationFailed):
-        return draft, None
-    return draft, found
+        draft = drafts.get(desk, conn, made.key, by)
+        return draft, [each.part for each in plans.plan(desk, conn, draft).overtaken]

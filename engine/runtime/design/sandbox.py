@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,7 +55,9 @@ COPIED: tuple[Table, ...] = (
     tables.calendar_day,
 )
 """What a draft needs of the office besides what is deployed."""
-LEFT_BEHIND = {"password_hash": None, "phone": None, "email": None, "failed_logins": 0, "locked_until": None, "last_login_at": None}
+LEFT_BEHIND = {
+    "password_hash": None, "phone": None, "email": None, "failed_logins": 0, "locked_until": None, "last_login_at": None, "session_epoch": 0,
+}  # fmt: skip
 """Columns of a person that a dry run has no use for."""
 
 
@@ -200,6 +203,28 @@ def _prepared(desk: Desk, files: dict[str, bytes], at: datetime) -> Prepared:
             return found
         base = _shelf.get(office.state) or _shelf.put(office.state, _copied(desk, conn, office, at))
     return _shelf.put(key, _with_draft(base, files, at))
+
+
+def content_sum(desk: Desk, conn: Connection, files: Mapping[str, str | bytes]) -> str:
+    """SHA-256 of all that a run of ``files`` depends on: the files, what is deployed, the organisation, the calendar, the program.
+
+    Two runs with the same sum go the same way: a scenario says at which instant it begins, so the day on which it is played is no matter.
+    """
+    texts = {name: content.encode() if isinstance(content, str) else bytes(content) for name, content in files.items()}
+    office = _office(desk, conn, any(b"versionTag" in content for content in texts.values()))
+    found = hashlib.sha256(repr((office.state[1:], _release())).encode())
+    for name, content in sorted(texts.items()):
+        found.update(f"{name}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _release() -> str:
+    """The release of the program: a newer one may play otherwise."""
+    try:
+        return version("banjie")
+    except PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ def _look(
 
 
 def _look_at_step(step: Any, place: str, errors: dict[str, list[Words]]) -> None:
-    if not isinstance(step, Mapping) or step.get("do") not in STEPS:
+    if not isinstance(step, Mapping) or not isinstance(step.get("do"), str) or step["do"] not in STEPS:
         errors[f"{place}.do"] = [T("One of these is expected: %(allowed)s.", allowed=", ".join(STEPS))]
         return
     required, optional = STEPS[step["do"]]
@@ -238,10 +238,17 @@ def scenario_files(files: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
 # --- playing them --------------------------------------------------------------------------------------------------------------
 
 
-def run_all(desk: Desk, files: Mapping[str, str | bytes], names: Iterable[str] | None = None) -> list[ScenarioResult]:
+def run_all(
+    desk: Desk,
+    files: Mapping[str, str | bytes],
+    names: Iterable[str] | None = None,
+    *,
+    told: Callable[[str, list[ScenarioResult]], None] | None = None,
+) -> list[ScenarioResult]:
     """Play a draft's scenarios (those named), each in a sandbox of its own; nothing real is touched.
 
-    A scenario that cannot be read or takes too long fails; a draft that cannot be deployed fails them all.
+    A scenario that cannot be read or takes too long fails; a draft that cannot be deployed fails them all.  ``told`` is called before
+    each with its title and the results so far; what it raises ends the playing.
     """
     from engine.runtime.design.story import run
 
@@ -251,9 +258,19 @@ def run_all(desk: Desk, files: Mapping[str, str | bytes], names: Iterable[str] |
     for name, content in scenario_files(files).items():
         if wanted is not None and name not in wanted:
             continue
+        if told is not None:
+            told(_title_of(name, content), list(results))
         left = SECONDS_TOGETHER - (time.monotonic() - began)
         results.append(_result(name, content, lambda scenario, left=left: run(desk, files, scenario, seconds=min(SECONDS_EACH, left))))
     return results
+
+
+def _title_of(name: str, content: str | bytes) -> str:
+    """What people call a scenario; its name when its file cannot be read."""
+    try:
+        return read(name, content).title
+    except ValidationFailed:
+        return name
 
 
 def _result(name: str, content: str | bytes, play: Callable[[Scenario], Run]) -> ScenarioResult:

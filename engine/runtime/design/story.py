@@ -78,7 +78,8 @@ class Run:
     """A scenario that was played.  ``failure`` is the step that could not be done; ``problems`` say why the run is not as expected.
 
     ``visited`` and ``flows`` are ids in the draft's own processes; ``path`` is what was finished, in order, called processes included;
-    ``turns`` of that only what people finished, and the ends of the case.  ``wanted`` is what the scenario expects, FEEL computed.
+    ``turns`` of that only what people finished, and the ends of the case.  ``labels`` are the names of what was entered, ``names`` those of
+    everything in the draft and in what it called.  ``wanted`` is what the scenario expects, FEEL computed.
     """
 
     scenario: Scenario
@@ -87,6 +88,7 @@ class Run:
     path: list[str] = field(default_factory=list)
     turns: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     visited: set[str] = field(default_factory=set)
     flows: set[str] = field(default_factory=set)
     rungs: list[str] = field(default_factory=list)
@@ -101,6 +103,10 @@ class Run:
     wanted: dict[str, Any] = field(default_factory=dict)
     failure: StepFailed | None = None
     problems: list[Words] = field(default_factory=list)
+
+    def name_of(self, element: str) -> str | None:
+        """What people call an element; ``None`` when no process of this run has it."""
+        return self.labels.get(element) or self.names.get(element)
 
 
 def run(desk: Desk, files: Mapping[str, str | bytes], scenario: Scenario, *, seconds: float = 20.0) -> Run:
@@ -121,6 +127,8 @@ class Teller(Player):
         self.run = Run(self.scenario)
         self.deadline = deadline
         self._own = processes_of(deployable(files).items())
+        for process_id in self._own:
+            self._learn_names(process_id)
         self._record = Record(0, {"do": "start"}, self.clock.now)
         self._last = {"notice": 0, "trail": 0}
         self._fired: set[tuple[int, str]] = set()
@@ -128,6 +136,12 @@ class Teller(Player):
         self._stuck: set[int] = set()
         self._case: tuple[str, str] = ("", "")
         sandbox.engine.desk.done.clear()
+
+    def _learn_names(self, process_id: str) -> None:
+        found = self.engine.catalogue.find("process", process_id)
+        for node in found.model.task_specs.values() if found is not None and found.model is not None else ():
+            if node.bpmn_id:
+                self.run.names.setdefault(node.bpmn_id, node.label)
 
     @property
     def desk(self) -> Desk:
@@ -163,6 +177,11 @@ class Teller(Player):
             else:
                 self.engine.desk.done.clear()
 
+    def not_open(self, step: Mapping[str, Any], names: str) -> Words:
+        if self.run.name_of(step["element"]) is None:
+            return T("The procedure has no step “%(element)s” any more. Open are: %(open)s.", element=step.get("note") or step["element"], open=names)
+        return super().not_open({**step, "note": self.run.name_of(step["element"])}, names)
+
     def instant_passed(self) -> None:
         self._look()
         self._in_time()
@@ -196,6 +215,8 @@ class Teller(Player):
     def _follow(self, effects: Effects) -> None:
         run = self.run
         for each in effects.started:
+            if each.process_id not in self._own:
+                self._learn_names(each.process_id)
             run.passages[each.key] = Passage(each.key, each.process_id, each.parent_key, each.definition_key)
         for event in effects.activities:
             passage = run.passages.get(event.instance_key)

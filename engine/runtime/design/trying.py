@@ -21,7 +21,7 @@ from engine.runtime.casework.casestate import people_of
 from engine.runtime.casework.handling import task_context
 from engine.runtime.casework.outcomes import outcomes
 from engine.runtime.design.coverage import Coverage, coverage
-from engine.runtime.design.judging import differences, failure_words, suggested
+from engine.runtime.design.judging import failure_words, located, suggested
 from engine.runtime.design.sandbox import Sandbox
 from engine.runtime.design.scenarios import SECONDS_EACH, Scenario, ScenarioResult
 from engine.runtime.design.story import Run, Teller
@@ -64,11 +64,13 @@ def try_out(desk: Desk, files: Mapping[str, str | bytes], scenario: Scenario) ->
     with Sandbox(desk, files, scenario.at) as sandbox:
         teller = Teller(sandbox, files, scenario, began + SECONDS_EACH)
         told = teller.tell()
-        told.problems = [failure_words(told)] if told.failure else list(differences(told, told.wanted))
+        found = [(failure_words(told), _place_of(told))] if told.failure else list(located(told, told.wanted))
         answer = {
-            "at": sandbox.clock.now, "records": [_record(desk, each) for each in told.records], "problems": told.problems,
+            "at": sandbox.clock.now, "records": [_record(desk, each) for each in told.records],
+            "problems": [{"text": words, "element": place} for words, place in found],
             "failure": _failure(told), "variables": told.variables, "suggested": suggested(told), "state": told.state,
             "diagrams": _diagrams(sandbox, told), "visited": sorted(told.visited), "flows": sorted(told.flows),
+            "names": {**told.names, **told.labels},
         }  # fmt: skip
         answer |= (
             _situation(teller) if teller.case_key else {"tasks": [], "actions": [], "jobs": [], "clocks": [], "coming": [], "case": None}
@@ -125,6 +127,15 @@ def _failure(told: Run) -> dict[str, Any] | None:
     if failure is None:
         return None
     return {"number": failure.number, "field": failure.field, "text": failure.message, "errors": failure.errors}
+
+
+def _place_of(told: Run) -> str | None:
+    """The element of the step that could not be done; where the run came last, if the drawing does not have it any more."""
+    failure = told.failure
+    if failure is None or not failure.number:
+        return None
+    element = told.scenario.steps[failure.number - 1].get("element")
+    return element if element and told.name_of(element) else next(reversed(told.path), None)
 
 
 def _diagrams(sandbox: Sandbox, told: Run) -> list[dict[str, Any]]:

@@ -21,28 +21,35 @@ const parsed = (text) => {
   }
 };
 
-function line(name, value, ticked, label) {
+/** What the ids of a list are called in the drawing, for whoever reads them. */
+const called = (value, names) => value.map((id) => names[id] ?? id).join(' → ');
+
+/** One expectation; `names` is given for those of the run itself: a variable may bear any name, also one of theirs. */
+function line(name, value, ticked, label, names = null) {
+  const own = names !== null;
+  const listed = own && lists.has(name);
   const box = node('input', { type: 'checkbox', class: 'form-check-input', 'aria-label': words('Expect: {what}', { what: label }) });
   box.checked = ticked;
-  if (name === 'state') {
+  if (own && name === 'state') {
     const select = node('select', { class: 'form-select form-select-sm', 'aria-label': label }, ...Object.entries(states).map(([state, text]) => node('option', { value: state, text: words(text) })));
     select.value = value;
     return { name, box, text: select, read: () => select.value, label: node('span', { text: label }) };
   }
-  const shown = lists.has(name) ? value.join(', ') : written(value);
+  const shown = listed ? value.join(', ') : written(value);
   const text = node(shown.length > 60 ? 'textarea' : 'input', { class: 'form-control form-control-sm', 'aria-label': label, rows: shown.length > 60 ? '3' : null });
   text.value = shown;
-  const read = () => (lists.has(name) ? text.value.split(/[,，、\s]+/).filter(Boolean) : name === 'extended' ? parsed(text.value) : text.value);
-  return { name, box, text, read, label: node('span', { text: label }) };
+  const hint = listed && name !== 'rungs' && node('div', { class: 'soft', text: called(value, names) });
+  const read = () => (listed ? text.value.split(/[,，、\s]+/).filter(Boolean) : own && name === 'extended' ? parsed(text.value) : text.value);
+  return { name, box, text: hint ? node('div', {}, text, hint) : text, read, label: node('span', { text: label }) };
 }
 
 export async function askAndKeep({ page, run, request, kept }) {
-  const { suggested, variables } = run.shown;
+  const { suggested, variables, names } = run.shown;
   const title = node('input', { class: 'form-control', required: true, maxlength: '120', 'aria-label': words('Title') });
   title.value = run.scenario.name ? run.scenario.title : '';
   const name = node('input', { class: 'form-control', required: true, pattern: '[A-Za-z0-9_\\-\u4e00-\u9fff]{1,60}', maxlength: '60', 'aria-label': words('Name of the file') });
   name.value = run.scenario.name ?? `run_${page.scenarios.length + 1}`;
-  const expected = Object.entries(labels).filter(([key]) => key in suggested).map(([key, label]) => line(key, suggested[key], key !== 'rungs', words(label)));
+  const expected = Object.entries(labels).filter(([key]) => key in suggested).map(([key, label]) => line(key, suggested[key], key !== 'rungs', words(label), names));
   const plain = Object.entries(variables).filter(([key, value]) => ['string', 'number', 'boolean'].includes(typeof value) && !/^(case_no|starter|received_at)$/.test(key));
   const chosen = plain.map(([key, value]) => line(key, value, key in (run.scenario.expect?.variables ?? {}), key));
   const rows = (lines) => lines.flatMap((each) => [each.box, each.label, each.text]);

@@ -11,7 +11,7 @@ const verbs = {
 const at = (moment) => node('time', { datetime: moment.iso, class: 'soft', text: moment.text });
 
 /** One line a step, what happened in it under it; a line that is about an element shows it in the drawing. */
-export function showLog(place, shown, pick) {
+export function showLog(place, shown, pick, backTo) {
   place.replaceChildren();
   for (const record of shown?.records ?? []) {
     const lines = record.happenings.map((each) => {
@@ -23,12 +23,15 @@ export function showLog(place, shown, pick) {
       }
       return line;
     });
-    const names = Object.keys(record.changed);
-    if (names.length) {
-      lines.push(node('li', { class: 'kind-variables soft', text: words('Variables: {names}', { names: names.join('、') }) }));
+    const changed = Object.entries(record.changed);
+    if (changed.length) {
+      const rows = changed.map(([name, value]) => node('li', {}, node('span', { class: 'code', text: name }), ` = ${short(written(value))}`));
+      lines.push(node('li', { class: 'kind-variables soft' }, node('details', {}, node('summary', { text: words('Variables: {names}', { names: changed.map(([name]) => name).join('、') }) }), node('ul', {}, ...rows))));
     }
     const head = [words(verbs[record.do]), record.task && `“${record.task}”`, record.by].filter(Boolean).join(' · ');
-    place.append(node('li', {}, node('span', {}, node('strong', { text: head }), ' ', at(record.at)), node('ul', {}, ...lines)));
+    const later = shown.records.length - 1 - record.number;
+    const back = later > 0 ? button(words('Back to here'), () => backTo(record.number), 'btn-link p-0 trying__rewind') : null;
+    place.append(node('li', {}, node('span', {}, node('strong', { text: head }), ' ', at(record.at), ' ', back ?? ''), node('ul', {}, ...lines)));
   }
   if (!place.children.length) {
     place.append(node('li', { class: 'soft', text: words('Nothing yet. Open a case at the right.') }));
@@ -81,6 +84,8 @@ export function showLimits(place, shown, step) {
   ]);
   place.replaceChildren(table([words('Limit'), words('State'), words('Due'), words('Next rung')], rows), decisions(shown, step));
 }
+
+const short = (text) => (text.length > 200 ? `${text.slice(0, 199)}…` : text);
 
 export const written = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 

@@ -16,6 +16,21 @@ const literal = (value) => {
   return value && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, literal(each)])) : value;
 };
 
+/** The same the other way round, for a form that is filled in once more; what is really computed is left out. */
+const plainly = (value) => {
+  if (typeof value === 'string' && value.startsWith('=')) {
+    try {
+      return JSON.parse(value.slice(1));
+    } catch {
+      return undefined;
+    }
+  }
+  if (Array.isArray(value)) {
+    return value.map(plainly);
+  }
+  return value && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plainly(each)])) : value;
+};
+
 const person = (each) => `${each.name}${each.place ? `（${each.place}）` : ''}`;
 
 function whoSelect(people, chosen, label = words('Who does it')) {
@@ -78,11 +93,11 @@ class Answers {
 
 const withFiles = (step, files) => (Object.keys(files).length ? { ...step, files } : step);
 
-export function showBeginning({ place, page, begin }) {
+export function showBeginning({ place, page, begin, last }) {
   const { begin: about } = page;
-  const answers = new Answers(about.form, {});
-  const who = whoSelect(about.starters, null, words('Who opens the case'));
-  const moment = node('input', { type: 'datetime-local', class: 'form-control form-control-sm', value: localValue(about.at.iso), required: true });
+  const answers = new Answers(about.form, last ? plainly(last.start) : {});
+  const who = whoSelect(about.starters, about.starters.some((each) => each.login === last?.by) ? last.by : null, words('Who opens the case'));
+  const moment = node('input', { type: 'datetime-local', class: 'form-control form-control-sm', value: localValue(last?.at ?? about.at.iso), required: true });
   const go = button(words('Open the case'), async () => {
     const read = answers.read();
     if (!read || !moment.reportValidity()) {
@@ -129,8 +144,8 @@ export function showWork({ place, clock, shown, step }) {
   place.replaceChildren(...parts);
 }
 
-function foldable(title, open, answers, ...parts) {
-  const made = node('details', { class: 'trying__task', open }, node('summary', {}, title), ...parts);
+function foldable(title, open, answers, element, ...parts) {
+  const made = node('details', { class: 'trying__task', open, 'data-element': element }, node('summary', {}, title), ...parts);
   if (open) {
     answers.draw();
   }
@@ -142,7 +157,8 @@ function taskPart(task, open, step) {
   const answers = new Answers(task.form, task.data);
   const who = whoSelect(task.people, task.assignee);
   const opinion = node('textarea', { class: 'form-control form-control-sm', rows: '1', 'aria-label': words('Opinion'), placeholder: words('Opinion') });
-  const about = (name) => ({ do: name, element: task.element, by: chosen(who), ...(task.several ? { nth: task.nth } : {}) });
+  // The name goes along: it says what a step was when the drawing does not have it any more.
+  const about = (name) => ({ do: name, element: task.element, note: task.name, by: chosen(who), ...(task.several ? { nth: task.nth } : {}) });
   const send = async (next) => {
     const failure = await step(next);
     if (failure) {
@@ -176,7 +192,7 @@ function taskPart(task, open, step) {
       ]
     : [];
   const due = task.due ? ` · ${words('due {time}', { time: task.due.text })}` : '';
-  return foldable(`${task.name}${task.several ? ` ${task.nth}` : ''}${due}`, open, answers, ...nobody, ...kept, who, answers.errors, answers.place, opinion, node('div', { class: 'trying__buttons' }, ...buttons));
+  return foldable(`${task.name}${task.several ? ` ${task.nth}` : ''}${due}`, open, answers, task.element, ...nobody, ...kept, who, answers.errors, answers.place, opinion, node('div', { class: 'trying__buttons' }, ...buttons));
 }
 
 function actionPart(action, step) {
@@ -191,7 +207,7 @@ function actionPart(action, step) {
       }
     }
   });
-  return foldable(words('Button of the case page: {label}', { label: action.label }), false, answers, who, answers.errors, answers.place, node('div', { class: 'trying__buttons' }, go));
+  return foldable(words('Button of the case page: {label}', { label: action.label }), false, answers, null, who, answers.errors, answers.place, node('div', { class: 'trying__buttons' }, go));
 }
 
 function jobPart(job, step) {
@@ -217,10 +233,10 @@ function jobPart(job, step) {
       toast(words('Write the answer as JSON, names with values.'), { kind: 'warning' });
       return;
     }
-    send({ do: 'job', element: job.element, data: literal(data) });
+    send({ do: 'job', element: job.element, note: job.label, data: literal(data) });
   }, 'btn-primary');
   const fail = button(words('It answers with an error'), () => (code.value.trim() ? send({ do: 'job', element: job.element, error: code.value.trim() }) : code.focus()));
-  return foldable(`${job.label} · ${job.type}`, true, answers, answers.errors, node('label', { class: 'form-label', text: words('Answer of the service (JSON)') }), text, node('div', { class: 'trying__buttons' }, answer, code, fail));
+  return foldable(`${job.label} · ${job.type}`, true, answers, job.element, answers.errors, node('label', { class: 'form-label', text: words('Answer of the service (JSON)') }), text, node('div', { class: 'trying__buttons' }, answer, code, fail));
 }
 
 function showClock(place, shown, step) {
