@@ -7,31 +7,25 @@ silently ignored would publish names.
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
 from engine.errors import Problem
-from engine.feel import HOST_NAMES, Expression, FeelError, compile_expression
-from engine.words import T, Words
+from engine.runtime.number_rules import DEFAULT_NUMBER, refusal_of_code, refusal_of_rule
+from engine.runtime.sheet_reader import Formula, Reader, Reference
+from engine.words import T
 
-NUMBER_PARTS = ("region", "code", "date", "serial")
 HEADER_KEYS = ("applicant", "county", "urgency", "source", "section", "received_at")
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A value of the sheet: literal text, or FEEL when the file wrote a leading ``=``."""
-
-    source: str
-    expression: Expression | None = field(default=None, compare=False)
-
-    def value(self, scope: Mapping[str, Any]) -> Any:
-        """The value over ``scope``; for literal text, the text."""
-        return self.source if self.expression is None else self.expression.evaluate(scope)
+SEARCH_KINDS = ("text", "exact", "date", "number")
+"""How a searchable value is compared: parts of it are found, the whole only, by days from and to, by amounts from and to."""
+MOST_SEARCHED = 20
+"""Searchable values of a procedure at most: each is a row of the index for each case."""
+PUBLIC_SHOWS = ("none", "status", "columns")
+PUBLIC_HEADS = ("title", "applicant", "county", "received_at", "result", "closed_at")
+"""What every case has and ``public.columns`` can name besides the columns of the register."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +83,26 @@ class Confidential:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Something the sheet names and another file must have: ``kind`` is process, form, rule, ladder or element."""
+class Searched:
+    """A value by which staff find a case (``search``): ``kind`` is one of :data:`SEARCH_KINDS`."""
 
+    key: str
+    label: str
+    value: Formula
     kind: str
-    id: str
-    line: int
-    where: str
+
+
+@dataclass(frozen=True)
+class Publicity:
+    """What people outside the office see of a case (``public``): nothing, its status, or its status and ``columns``.
+
+    ``columns`` are keys of the register or of :data:`PUBLIC_HEADS`.  ``after`` are status words: a case shows once it has had one of
+    them; without any, from the beginning.  Confidential fields are never among it (:func:`_guard`).
+    """
+
+    show: str = "none"
+    columns: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,8 @@ class Sheet:
     documents: tuple[Paper, ...]
     access_roles: tuple[str, ...]
     ladder: str | None = None
+    search: tuple[Searched, ...] = ()
+    public: Publicity = Publicity()
     references: tuple[Reference, ...] = field(default=(), compare=False)
 
     def all_actions(self) -> tuple[Action, ...]:
@@ -131,100 +140,13 @@ class Sheet:
         return ((self.withdraw,) if self.withdraw else ()) + self.actions
 
 
-# --- reading YAML with its lines --------------------------------------------------------------------------------------
-
-
-class _Reader:
-    """Walks a YAML node tree, collects problems, and never stops at the first."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self.references: list[Reference] = []
-
-    def refer(self, kind: str, node: yaml.Node | None, where: str, id: str | None) -> str | None:
-        """Remember that the sheet names ``id``; returns it."""
-        if node is not None and id:
-            self.references.append(Reference(kind, id, node.start_mark.line + 1, where))
-        return id
-
-    def problem(self, node: yaml.Node | None, rule: str, message: Words, subject: str | None = None) -> None:
-        line = node.start_mark.line + 1 if node is not None else None
-        self.problems.append(Problem(self.file, line, subject, f"procedure.{rule}", message))
-
-    def mapping(self, node: yaml.Node, where: str, allowed: tuple[str, ...], required: tuple[str, ...] = ()) -> dict[str, yaml.Node]:
-        if not isinstance(node, yaml.MappingNode):
-            self.problem(node, "shape", T("“%(where)s” must be a list of “key: value” lines.", where=where))
-            return {}
-        found: dict[str, yaml.Node] = {}
-        for key_node, value in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key not in allowed:
-                self.problem(
-                    key_node,
-                    "unknown-key",
-                    T("“%(key)s” is not a key of “%(where)s”. Use one of: %(keys)s.", key=str(key), where=where, keys=", ".join(allowed)),
-                )
-            elif key in found:
-                self.problem(key_node, "duplicate-key", T("“%(key)s” stands twice in “%(where)s”. Remove one.", key=key, where=where))
-            else:
-                found[key] = value
-        for key in required:
-            if key not in found:
-                self.problem(node, "missing-key", T("“%(where)s” needs the key “%(key)s”.", where=where, key=key))
-        return found
-
-    def text(self, node: yaml.Node | None, where: str, default: str = "") -> str:
-        if node is None:
-            return default
-        if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null":
-            self.problem(node, "shape", T("“%(where)s” must be a text.", where=where))
-            return default
-        return node.value.strip()
-
-    def optional_text(self, node: yaml.Node | None, where: str) -> str | None:
-        return self.text(node, where) or None if node is not None else None
-
-    def needed_text(self, node: yaml.Node | None, where: str) -> str:
-        text = self.text(node, where)
-        if node is not None and not text:
-            self.problem(node, "empty", T("“%(where)s” must not be empty.", where=where))
-        return text
-
-    def texts(self, node: yaml.Node | None, where: str) -> tuple[str, ...]:
-        return self.items(node, where, lambda item: self.needed_text(item, where))
-
-    def items(self, node: yaml.Node | None, where: str, read: Callable[[yaml.Node], Any]) -> tuple[Any, ...]:
-        if node is None:
-            return ()
-        if not isinstance(node, yaml.SequenceNode):
-            self.problem(node, "shape", T("“%(where)s” must be a list.", where=where))
-            return ()
-        return tuple(read(item) for item in node.value)
-
-    def formula(self, node: yaml.Node | None, where: str) -> Formula | None:
-        if node is None:
-            return None
-        text = self.text(node, where)
-        if not text.startswith("="):
-            return Formula(text)
-        try:
-            return Formula(text, compile_expression(text[1:].strip(), names=HOST_NAMES))
-        except FeelError as error:
-            # FeelError carries translatable words where it can; its text is the fall-back.
-            reason = getattr(error, "message", None) or str(error)
-            self.problem(node, "feel", T("The expression of “%(where)s” cannot be read: %(reason)s", where=where, reason=reason))
-            return None
-
-
 # --- the sheet --------------------------------------------------------------------------------------------------------
 
 _TOP = (
     "process", "name", "short", "code", "case_number", "icon", "description", "limits_text", "title", "header", "start", "deadlines",
-    "confidential", "register", "withdraw", "actions", "documents", "access",
+    "confidential", "register", "search", "public", "withdraw", "actions", "documents", "access",
     "ladder",
 )  # fmt: skip
-DEFAULT_NUMBER = "{region}-{code}-{date}-{serial:04d}"
 
 
 def parse_sheet(file: str, content: bytes) -> tuple[Sheet | None, list[Problem]]:
@@ -232,7 +154,7 @@ def parse_sheet(file: str, content: bytes) -> tuple[Sheet | None, list[Problem]]
 
     ``file`` is the name to show in findings.  Returns the sheet and no problems, or ``None`` and every problem.
     """
-    reader = _Reader(file)
+    reader = Reader(file)
     try:
         root = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError:
@@ -250,18 +172,19 @@ def parse_sheet(file: str, content: bytes) -> tuple[Sheet | None, list[Problem]]
     return (None, reader.problems) if reader.problems else (sheet, [])
 
 
-def _sheet(reader: _Reader, root: yaml.Node) -> Sheet:
+def _sheet(reader: Reader, root: yaml.Node) -> Sheet:
     top = reader.mapping(root, "procedure", _TOP, required=("process", "name", "code", "title", "header", "start"))
     header_nodes = reader.mapping(top["header"], "header", HEADER_KEYS, required=("applicant",)) if "header" in top else {}
     header = {key: reader.formula(node, f"header.{key}") for key, node in header_nodes.items()}
     name = reader.needed_text(top.get("name"), "name")
+    code = _code(reader, top.get("code"))
     access = reader.mapping(top["access"], "access", ("roles",)) if "access" in top else {}
-    return Sheet(
+    sheet = Sheet(
         process=reader.refer("process", top.get("process"), "process", reader.needed_text(top.get("process"), "process")) or "",
         name=name,
         short=reader.text(top.get("short"), "short") or name,
-        code=reader.needed_text(top.get("code"), "code"),
-        case_number=_number(reader, top.get("case_number")),
+        code=code,
+        case_number=_number(reader, top.get("case_number"), code),
         icon=reader.optional_text(top.get("icon"), "icon"),
         description=reader.text(top.get("description"), "description"),
         limits_text=reader.text(top.get("limits_text"), "limits_text"),
@@ -276,28 +199,29 @@ def _sheet(reader: _Reader, root: yaml.Node) -> Sheet:
         documents=reader.items(top.get("documents"), "documents", lambda node: _paper(reader, node)),
         access_roles=reader.texts(access.get("roles"), "access.roles"),
         ladder=reader.refer("ladder", top.get("ladder"), "ladder", reader.optional_text(top.get("ladder"), "ladder")),
+        search=_searched(reader, top.get("search")),
+        public=_publicity(reader, top.get("public")),
         references=tuple(reader.references),
     )
+    _guard(reader, sheet, top)
+    return sheet
 
 
-def _number(reader: _Reader, node: yaml.Node | None) -> str:
+def _code(reader: Reader, node: yaml.Node | None) -> str:
+    code = reader.needed_text(node, "code")
+    if code and (refusal := refusal_of_code(code)) is not None:
+        reader.problem(node, "code", refusal)
+    return code
+
+
+def _number(reader: Reader, node: yaml.Node | None, code: str) -> str:
     rule = reader.text(node, "case_number", DEFAULT_NUMBER)
-    try:
-        names = [name for _, name, _, _ in string.Formatter().parse(rule) if name is not None]
-        unknown = sorted(set(names) - set(NUMBER_PARTS))
-        if unknown:
-            message = T("“%(part)s” is not a part of a case number. Use: region, code, date, serial.", part=unknown[0])
-            reader.problem(node, "number", message)
-        elif names.count("serial") != 1:
-            reader.problem(node, "number", T("A case number needs the part {serial} exactly once, or two cases get the same number."))
-        else:
-            rule.format(region="411600", code="XX", date="20260101", serial=1)
-    except (ValueError, KeyError, IndexError, AttributeError) as error:
-        reader.problem(node, "number", T("The case number rule cannot be read: %(reason)s.", reason=str(error)))
+    if (refusal := refusal_of_rule(rule, code)) is not None:
+        reader.problem(node, "number", refusal)
     return rule
 
 
-def _start(reader: _Reader, node: yaml.Node | None) -> Start:
+def _start(reader: Reader, node: yaml.Node | None) -> Start:
     if node is None:
         return Start(None)
     found = reader.mapping(node, "start", ("form", "roles"))
@@ -307,14 +231,14 @@ def _start(reader: _Reader, node: yaml.Node | None) -> Start:
     )
 
 
-def _limit(reader: _Reader, node: yaml.Node) -> Limit:
+def _limit(reader: Reader, node: yaml.Node) -> Limit:
     found = reader.mapping(node, "deadlines", ("rule", "from"), required=("rule",))
     rule = reader.needed_text(found.get("rule"), "deadlines.rule")
     reader.refer("rule", found.get("rule"), "deadlines.rule", rule)
     return Limit(rule, reader.optional_text(found.get("from"), "deadlines.from"))
 
 
-def _confidential(reader: _Reader, node: yaml.Node | None) -> Confidential | None:
+def _confidential(reader: Reader, node: yaml.Node | None) -> Confidential | None:
     if node is None:
         return None
     allowed = ("fields", "when", "visible_to", "visible_to_handler_of")
@@ -334,7 +258,7 @@ def _confidential(reader: _Reader, node: yaml.Node | None) -> Confidential | Non
     )
 
 
-def _columns(reader: _Reader, node: yaml.Node | None) -> tuple[Column, ...]:
+def _columns(reader: Reader, node: yaml.Node | None) -> tuple[Column, ...]:
     seen: set[str] = set()
 
     def column(item: yaml.Node) -> Column:
@@ -349,7 +273,92 @@ def _columns(reader: _Reader, node: yaml.Node | None) -> tuple[Column, ...]:
     return reader.items(node, "register", column)
 
 
-def _action(reader: _Reader, node: yaml.Node, where: str) -> Action:
+def _searched(reader: Reader, node: yaml.Node | None) -> tuple[Searched, ...]:
+    seen: set[str] = set()
+
+    def searched(item: yaml.Node) -> Searched:
+        found = reader.mapping(item, "search", ("key", "label", "value", "kind"), required=("key", "label", "value"))
+        key = reader.needed_text(found.get("key"), "search.key")
+        if key in seen:
+            reader.problem(item, "duplicate-key", T("“%(where)s” has two rows with the key “%(key)s”. Change one.", where="search.key", key=key))
+        seen.add(key)
+        if len(key) > 60:
+            reader.problem(found.get("key"), "search", T("“%(where)s” is longer than %(most)d characters.", where="search.key", most=60))
+        kind = reader.text(found.get("kind"), "search.kind", "text") or "text"
+        if kind not in SEARCH_KINDS:
+            words = T("“%(kind)s” is not a way to search. Use one of: %(kinds)s.", where="search.kind", kind=kind, kinds=", ".join(SEARCH_KINDS))
+            reader.problem(found.get("kind"), "search", words)
+        value = reader.formula(found.get("value"), "search.value") or Formula("")
+        if value.source and not value.source.startswith("="):
+            # The same text for every case finds nothing.
+            words = T("“%(where)s” must be an expression with a leading “=”, such as =applicant_name.", where="search.value")
+            reader.problem(found.get("value"), "search", words)
+        return Searched(key, reader.needed_text(found.get("label"), "search.label"), value, kind)
+
+    rows = reader.items(node, "search", searched)
+    if len(rows) > MOST_SEARCHED:
+        reader.problem(node, "search", T("“%(where)s” has more than %(most)d rows. Keep those by which people search.", where="search", most=MOST_SEARCHED))
+    return rows
+
+
+def _publicity(reader: Reader, node: yaml.Node | None) -> Publicity:
+    if node is None:
+        return Publicity()
+    found = reader.mapping(node, "public", ("show", "columns", "after"), required=("show",))
+    show = reader.needed_text(found.get("show"), "public.show")
+    columns = reader.texts(found.get("columns"), "public.columns")
+    if show and show not in PUBLIC_SHOWS:
+        words = T("“%(show)s” is not a visibility. Use one of: %(shows)s.", where="public.show", show=show, shows=", ".join(PUBLIC_SHOWS))
+        reader.problem(found.get("show"), "public", words)
+    elif show == "columns" and not columns:
+        words = T("Name the columns that outsiders see, or choose “status”.", where="public.columns")
+        reader.problem(found.get("columns") or node, "public", words)
+    elif show != "columns" and columns:
+        words = T("Columns are named, but “show” is “%(show)s”. Choose “columns”, or name none.", where="public.columns", show=show)
+        reader.problem(found.get("columns"), "public", words)
+    return Publicity(show, columns, reader.texts(found.get("after"), "public.after"))
+
+
+def _guard(reader: Reader, sheet: Sheet, top: Mapping[str, yaml.Node]) -> None:
+    """What is confidential is neither searched by nor shown to outsiders.
+
+    A search answers by a hit or none whoever asks, before any rule about who may see a name could be asked case by case, and the looks
+    at confidential fields are recorded where they are shown; so a sheet that would index them is refused as a whole.
+    """
+    for row, searched in zip(_rows(top.get("search")), sheet.search, strict=False):
+        if name := hidden_name(sheet, searched.value):
+            words = T("“%(label)s” reads the confidential field “%(field)s”: cases would be found by it. Take the row away, or use another value.", where="search.value", label=searched.label, field=name)  # fmt: skip
+            reader.problem(row, "search-confidential", words)
+    named = _rows(dict(_pairs(top.get("public"))).get("columns"))
+    register = {column.key: column.value for column in sheet.register}
+    heads = {"title": sheet.title, **{key: sheet.header.get(key) for key in PUBLIC_HEADS if key in HEADER_KEYS}}
+    for item, key in zip(named, sheet.public.columns, strict=False):
+        if key not in register and key not in PUBLIC_HEADS:
+            words = T("There is no column “%(column)s”. Name a column of the register, or one of: %(heads)s.", where="public.columns", column=key, heads=", ".join(PUBLIC_HEADS))  # fmt: skip
+            reader.problem(item, "public-column", words)
+            continue
+        formula = register[key] if key in register else heads.get(key)
+        if formula is not None and (name := hidden_name(sheet, formula)):
+            words = T("The column “%(column)s” reads the confidential field “%(field)s”: outsiders would see it. Take the column away.", where="public.columns", column=key, field=name)  # fmt: skip
+            reader.problem(item, "public-confidential", words)
+
+
+def hidden_name(sheet: Sheet, formula: Formula) -> str | None:
+    """The confidential field that ``formula`` mentions, in whatever way: as a variable, as an entry of one, or as a name in a text."""
+    if sheet.confidential is None or not formula.source.startswith("="):
+        return None
+    return next((name for name in sheet.confidential.fields if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", formula.source)), None)
+
+
+def _rows(node: yaml.Node | None) -> list[yaml.Node]:
+    return node.value if isinstance(node, yaml.SequenceNode) else []
+
+
+def _pairs(node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
+    return [(name.value, value) for name, value in node.value] if isinstance(node, yaml.MappingNode) else []
+
+
+def _action(reader: Reader, node: yaml.Node, where: str) -> Action:
     found = reader.mapping(node, where, ("message", "label", "form", "roles"), required=("message", "label"))
     return Action(
         reader.needed_text(found.get("message"), f"{where}.message"),
@@ -359,7 +368,7 @@ def _action(reader: _Reader, node: yaml.Node, where: str) -> Action:
     )
 
 
-def _paper(reader: _Reader, node: yaml.Node) -> Paper:
+def _paper(reader: Reader, node: yaml.Node) -> Paper:
     found = reader.mapping(node, "documents", ("id", "name", "at"), required=("id", "name"))
     return Paper(
         reader.needed_text(found.get("id"), "documents.id"),

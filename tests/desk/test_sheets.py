@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.runtime.casework.numbering import number_prefix
 from engine.runtime.casework.outcomes import checked_outcome, outcomes
+from engine.runtime.design.sheet_preview import numbers
+from engine.runtime.number_rules import refusal_of_rule
 from engine.runtime.sheets import parse_sheet, unresolved
+from engine.store.tables import case_file
 from tests.desk import desk_models as models
 
 
@@ -48,6 +53,46 @@ def test_all_problems_are_reported_together():
 @pytest.mark.parametrize("rule", ["{region}-{serial:04d}-{serial}", "{region}", "{nothing}-{serial}", "{serial:zz}", "{region"])
 def test_a_case_number_rule_that_cannot_work_is_refused(rule):
     assert problems(models.SHEET + f'case_number: "{rule}"\n')[0][1] == "procedure.number"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{region}-{code}-{date}-{serial:0400d}", "{serial:09d}", "{serial:4d}", "{serial:+d}", "{serial:08d}" + "{region}" * 9, "{code:>40}{serial}",
+        "{code!r:>99}{serial}", "{date:.123}{serial}", "x" * 53 + "{serial}", "{serial}" + "x" * 5_000_000, "{serial}\\n{code}",
+    ],
+)  # fmt: skip
+def test_a_rule_that_could_make_long_or_strange_numbers_is_refused_before_anything_is_formatted(rule):
+    assert problems(models.SHEET + f'case_number: "{rule}"\n') == [(len(models.SHEET.splitlines()) + 1, "procedure.number")]
+
+
+def test_a_width_of_gigabytes_costs_nothing():
+    """Formatted, it was a text of a gigabyte at every check and every preview."""
+    rule = "{region}-{code}-{serial:0999999999d}"
+    assert problems(models.SHEET + f'case_number: "{rule}"\n')[0][1] == "procedure.number"
+    assert numbers(rule, region="411600", code="XK", day=date(2026, 11, 23)) == ()
+
+
+@pytest.mark.parametrize("rule", ["{code}{date:.6}{serial:03d}", "周科〔{date:.4}〕{serial}号", "{region:.4}{code}-{date}-{serial:08d}", "{serial:d}"])
+def test_a_usual_rule_of_a_case_number_stays_one(rule):
+    sheet, found = parse_sheet("procedure.yaml", (models.SHEET + f'case_number: "{rule}"\n').encode())
+    assert not found and sheet.case_number == rule
+
+
+@pytest.mark.parametrize("code", ["<b>长长的代码</b>", "=x<", "A" * 11, "X K", "-X", "长" * 400])
+def test_a_code_that_cannot_stand_in_numbers_is_refused(code):
+    assert "procedure.code" in {rule for _, rule in problems(models.SHEET.replace("code: XK", f'code: "{code}"'))}
+
+
+@pytest.mark.parametrize("code", ["TS", "投诉", "A1-B2"])
+def test_a_short_code_of_letters_and_digits_is_taken(code):
+    assert parse_sheet("procedure.yaml", models.SHEET.replace("code: XK", f"code: {code}").encode())[1] == []
+
+
+@given(rule=st.lists(st.sampled_from(["{region}", "{code}", "{date}", "{date:.6}", "{serial}", "{serial:08d}", "-", "办〔", "〕x"]), max_size=14).map("".join))
+def test_no_rule_that_is_taken_makes_a_number_longer_than_its_column(rule):
+    if refusal_of_rule(rule, "ABCDEFGHIJ") is None:
+        assert len(rule.format(region="411600", code="ABCDEFGHIJ", date="20261123", serial=99_999_999)) <= case_file.c.case_no.type.length
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b", "a: [", "process: x"])

@@ -6,4 +6,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("cases", __name__, template_folder="templates")
 
-from web.cases import clock_acting, starting, views  # noqa: E402, F401  the views register themselves
+from web.cases import clock_acting, clock_extending, outside, search, starting, views  # noqa: E402, F401  the views register themselves

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
+from engine.runtime.casework import terms
 from engine.store.tables import (
     activity,
     attachment,
     audit,
     case_file,
+    case_term,
     clock,
     definition,
     draft,
@@ -120,3 +122,46 @@ def saved_draft(conn: Connection, subject: str, login: str) -> Row | None:
 def notices_of(conn: Connection, case_key: int) -> list[Row]:
     """Who was told what about a case."""
     return list(conn.execute(select(notification).where(notification.c.case_key == case_key).order_by(notification.c.key.desc()).limit(200)))
+
+
+# --- finding cases by the searchable fields of their procedures; each is a condition on ``case_file`` ---------------------------------
+
+
+def _having(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
+    return case_file.c.key.in_(select(case_term.c.case_key).where(*tests))
+
+
+def matching(text: str) -> ColumnElement[bool]:
+    """What the search box finds: number, title, applicant, county, parts of a searchable text, a whole searchable value, a day."""
+    word, day = terms.folded(text), terms.day_of(text)
+    found = [case_file.c.search.contains(text.lower(), autoescape=True)]
+    if word:
+        found.append(_having(case_term.c.word == word, case_term.c.kind.in_(("text", "exact"))))
+        found.append(_having(case_term.c.word.contains(word, autoescape=True), case_term.c.kind == "text"))
+    if day:
+        found.append(_having(case_term.c.word == day, case_term.c.kind == "date"))
+    return or_(*found)
+
+
+def with_word(name: str, word: str, *, part: bool) -> ColumnElement[bool]:
+    """Cases whose field ``name`` is ``word``, or with ``part`` contains it; ``word`` as :func:`engine.runtime.casework.terms.folded` gives it."""
+    return _having(case_term.c.name == name, case_term.c.word.contains(word, autoescape=True) if part else case_term.c.word == word)
+
+
+def with_word_between(name: str, least: str | None, most: str | None) -> ColumnElement[bool]:
+    """Cases whose day ``name`` lies from ``least`` to ``most``, both included, as ``2026-11-22``."""
+    bounds = [case_term.c.word >= least] if least else []
+    return _having(case_term.c.name == name, case_term.c.kind == "date", *bounds, *([case_term.c.word <= most] if most else []))
+
+
+def with_number_between(name: str, least: float | None, most: float | None) -> ColumnElement[bool]:
+    """Cases whose amount ``name`` lies from ``least`` to ``most``, both included."""
+    bounds = [case_term.c.number >= least] if least is not None else []
+    return _having(case_term.c.name == name, case_term.c.kind == "number", *bounds, *([case_term.c.number <= most] if most is not None else []))
+
+
+def public_cases(conn: Connection, procedure_id: str, page: int, size: int) -> list[Row]:
+    """One page of the cases of a procedure that outsiders may see, the latest first; each row has ``total``."""
+    chosen = select(case_file, func.count().over().label("total")).where(case_file.c.procedure_id == procedure_id, case_file.c.public_at.is_not(None))
+    ordered = chosen.order_by(case_file.c.public_at.desc(), case_file.c.key.desc())
+    return list(conn.execute(ordered.limit(size).offset((page - 1) * size)))

@@ -10,16 +10,12 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection
 
 from engine.errors import Conflict, ValidationFailed
-from engine.runtime.casework.access import OVERSEERS, visible_cases
 from engine.words import T
 from web import security
 from web.cases import answers, blueprint, queries
 from web.cases.answers import engine
 from web.cases.uploads import posted_data, receive, stored_files
 from web.i18n import say
-from web.inbox import queries as lists
-from web.inbox.state import ListState
-from web.inbox.views import pages_of, remember_list
 
 
 @dataclass(frozen=True)
@@ -123,27 +119,3 @@ def start_discard(process_id: str):
 def start_files(process_id: str):
     """Documents chosen in a start form."""
     return jsonify(files=receive(f"start:{process_id}"))
-
-
-@blueprint.get("/search")
-def search():
-    """The search box: a full number leads to its case, anything else to a list of cases one may read."""
-    text = request.args.get("q", "").strip()[:200]
-    state = ListState.of(request.args, {**lists.CASE_SORTS, "light": None})
-    now, calendar, who = engine().clock(), engine().calendar, lists.viewer(g.person)
-    with engine().reading() as conn:
-        test = readable_cases(who)
-        rows = lists.cases(conn, test, state, now, calendar) if text else []
-    if len(rows) == 1 and rows[0].total == 1 and rows[0].case_no.lower() == text.lower():
-        return redirect(url_for("cases.show", key=rows[0].key))
-    if text:
-        remember_list()
-    total, pages = pages_of(rows)
-    return render_template("cases/search.html", rows=rows, state=state, text=text, search_text=text, total=total, pages=pages)
-
-
-def readable_cases(who: Any) -> Any:
-    """The cases that the signed-in person may read, as a condition for lists."""
-    groups = frozenset(who.groups)
-    procedures = engine().desk.readable_procedures(who.login)
-    return lists.readable(visible_cases(groups, who.identities), procedures, not OVERSEERS.isdisjoint(groups))

@@ -16,9 +16,10 @@ from engine.runtime.casework.access import access_case
 from engine.runtime.limits import pausing
 from engine.words import T
 from web import filters, security
-from web.cases import answers, blueprint, queries
+from web.cases import answers, blueprint, outside, queries
 from web.cases.answers import engine
 from web.cases.clock_acting import decided_kinds, pausable
+from web.cases.clock_extending import offers
 from web.cases.clock_view import RECIPIENTS, blocks_of, clock_views
 from web.cases.decisions import decisions
 from web.cases.diagrams import diagrams
@@ -37,7 +38,7 @@ def show(key: int):
     """A case with everything that belongs to it."""
     with engine().reading() as conn:
         case = access_case(conn, key, g.person.login, security.address())
-        page = render_template("cases/show.html", **context(conn, case))
+        page = outside_page(conn, case) if outside.is_outside(g.person) else render_template("cases/show.html", **context(conn, case))
     answers.record_looks()
     return page
 
@@ -47,9 +48,15 @@ def print_view(key: int):
     """The case on A4: header, answers, trail, limits."""
     with engine().reading() as conn:
         case = access_case(conn, key, g.person.login, security.address())
-        page = render_template("cases/print.html", **context(conn, case))
+        page = outside_page(conn, case) if outside.is_outside(g.person) else render_template("cases/print.html", **context(conn, case))
     answers.record_looks()
     return page
+
+
+def outside_page(conn: Connection, case: Row) -> str:
+    """The case as its applicant sees it: see :mod:`web.cases.outside`."""
+    open_tasks = queries.open_tasks_of(conn, case.key)
+    return outside.own_case(conn, case, actions(conn, case, engine().desk.sheet_of(conn, case.procedure_key), open_tasks), open_tasks)
 
 
 def context(conn: Connection, case: Row) -> dict[str, Any]:
@@ -76,6 +83,7 @@ def context(conn: Connection, case: Row) -> dict[str, Any]:
         "pausable": pausable(clocks),
         "paused_kinds": decided_kinds(clocks),
         "kind_word": kind_word,
+        **offers(conn, case, clocks),
         "visible_files": {file.key: file.filename for file in attachments},
         "trail": trail,
         "lines": trail_lines(trail),
@@ -115,7 +123,7 @@ def diagram(key: int, instance: int):
     with engine().reading() as conn:
         access_case(conn, key, g.person.login, security.address())
         row = next((each for each in queries.instances_of(conn, key) if each.key == instance), None)
-    if row is None:
+    if row is None or outside.is_outside(g.person):
         abort(404)
     response = make_response(engine().process_xml(row.definition_key))
     response.mimetype = "application/xml"

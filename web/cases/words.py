@@ -6,7 +6,7 @@ from engine.words import T, Words
 
 ACTIONS: dict[str, Words] = {
     "start": T("opened the case"), "claim": T("claimed"), "unclaim": T("gave back"), "complete": T("handled"), "return": T("returned"),
-    "transfer": T("handed on"), "urge": T("urged"), "extend": T("extended a limit"), "extend_refused": T("extension refused"), "rule_applied": T("put under another version of a rule"),
+    "transfer": T("handed on"), "urge": T("urged"), "extend": T("extended a limit"), "extend_refused": T("extension refused"), "extend_asked": T("asked for an extension"), "extend_withdrawn": T("withdrew the request for an extension"), "rule_applied": T("put under another version of a rule"),
     "recalculate": T("due date moved by the calendar"), "recalculate_held": T("earlier due date held back"),
     "recalculate_accept": T("accepted an earlier due date"), "recalculate_keep": T("kept the due date told"),
     "explain": T("stated a reason"), "pause": T("limits paused"), "resume": T("limits go on"), "restart": T("limit starts anew"), "timer": T("time reached"),
@@ -23,6 +23,7 @@ LOG: dict[str, Words] = {
     "task.claim": T("claimed a task"), "task.unclaim": T("gave a task back"), "task.transfer": T("handed a task on"), "task.assign": T("assigned a task"),
     "case.urge": T("urged"), "case.action": T("sent a message to the case"), "case.extension_requested": T("asked for more time"),
     "access.refused": T("was refused access"), "identity.withheld": T("was not shown confidential fields"), "clock.extend": T("extended a limit"),
+    "clock.extend_asked": T("asked for an extension"), "clock.extend_refused": T("refused an extension"), "clock.extend_withdrawn": T("withdrew the request for an extension"),
     "clock.pause": T("paused limits"), "clock.resume": T("let limits go on"), "clock.not_restarted": T("a limit was not started anew"),
     "clock.unknown_kind": T("a pause names an unknown kind"),
     "instance.cancel": T("cancelled the case"), "instance.suspend": T("suspended the case"), "instance.resume": T("resumed the case"),

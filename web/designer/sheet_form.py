@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from engine.runtime.design.sheet_editing import LISTS, OPTIONAL_PARTS, PARTS, REST, ROWS, TEXTS, empty_row
+from engine.runtime.design.sheet_editing import LISTS, OPTIONAL_PARTS, PARTS, REST, ROWS, SPOKEN_PARTS, TEXTS, empty_row
 
 MOST_ROWS = 300
 
@@ -20,11 +20,12 @@ def posted(form: MultiDict) -> dict[str, Any]:
         number = min(int(count), MOST_ROWS) if count.isascii() and count.isdecimal() and len(count) < 6 else 0
         values[key] = [_row(form, f"{key}.{index}", columns) for index in range(number)]
     for key, columns in PARTS.items():
-        there = key not in OPTIONAL_PARTS or key == "access" or form.get(f"{key}.on") == "1"
+        there = key not in OPTIONAL_PARTS or key in SPOKEN_PARTS or form.get(f"{key}.on") == "1"
         values[key] = _row(form, key, columns) if there else None
-    if not any(values["access"].values()):
-        # Nobody to name is the same as nothing said.
-        values["access"] = None
+    for key in SPOKEN_PARTS:
+        if not any(values[key].values()):
+            # Nobody to name is the same as nothing said.
+            values[key] = None
     return values
 
 

@@ -9,14 +9,16 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 from flask_babel import gettext as _
 
 from engine.errors import Conflict, Problem, ValidationFailed
+from engine.runtime.casework.cases import STATUS_CLOSED, STATUS_RUNNING, STATUS_TERMINATED
 from engine.runtime.design import comparing, drafts, sheet_choices, sheet_editing, sheet_findings, sheet_preview
 from engine.runtime.design.drafts import Draft
 from engine.runtime.sheets import DEFAULT_NUMBER
 from web import security
+from web.cases.outside import HEAD_WORDS
 from web.designer import blueprint, options, sheet_form
 from web.designer.access import access_draft
 from web.designer.findings import SEVERITY_WORDS
-from web.designer.sheet_words import HEADER_WORDS, at_field, named
+from web.designer.sheet_words import HEADER_WORDS, KIND_WORDS, SHOW_WORDS, at_field, named
 from web.errors import name_of
 from web.filters import localdatetime
 from web.i18n import say
@@ -68,7 +70,7 @@ def _form_page(
     office = options.options_of(engine())
     page = render_template(
         "designer/sheet.html", draft=draft, values=values, errors=_by_field(text or "", problems), offered=offered, office=office, kept=_kept(draft), focus=focus, refused=refused, diffs=diffs, notice=notice, file=file,
-        header_words=HEADER_WORDS, icons=_icons(values), revision=draft.revision, groups=_groups(office),
+        header_words=HEADER_WORDS, show_words=SHOW_WORDS, icons=_icons(values), revision=draft.revision, groups=_groups(office),
         **_preview(draft, values, text, offered),
     )  # fmt: skip
     return page, status
@@ -90,6 +92,8 @@ def _preview(draft: Draft, values: Mapping[str, Any], text: str | None, offered:
     return {
         "preview": shown, "awaited": [" ".join(say(part) for part in named(place, each)) for place, found in placed.items() for each in found],
         "numbers": sheet_preview.numbers(rule, region=desk.settings.region, code=values["code"], day=day),
+        "kind_words": KIND_WORDS, "public_words": HEAD_WORDS,
+        "statuses": list(dict.fromkeys((STATUS_RUNNING, *offered.drawn.statuses, STATUS_CLOSED, STATUS_TERMINATED))),
     }  # fmt: skip
 
 

@@ -21,12 +21,19 @@ FIELD_WORDS: dict[str, Words] = {
     "deadlines.rule": T("Deadline rule"), "deadlines.from": T("Counts from"), "confidential": T("Confidential"),
     "confidential.fields": T("Hidden fields"), "confidential.when": T("Only when"), "confidential.visible_to": T("Shown to"),
     "confidential.visible_to_handler_of": T("Shown to who handles"), "register": T("Columns of the register"), "register.key": T("Identifier"),
-    "register.label": T("Head of the column"), "register.value": T("Value"), "withdraw": T("Withdrawal"), "actions": T("Buttons of the case page"),
+    "register.label": T("Head of the column"), "register.value": T("Value"), "search": T("Searchable fields"), "search.key": T("Identifier"),
+    "search.label": T("Name of the field"), "search.value": T("Value"), "search.kind": T("Searched by"), "public": T("Public visibility"),
+    "public.show": T("Outsiders see"), "public.columns": T("Public columns"), "public.after": T("Public after the status"), "withdraw": T("Withdrawal"), "actions": T("Buttons of the case page"),
     "documents": T("Papers"), "documents.id": T("Identifier"), "documents.name": T("Name of the paper"), "documents.at": T("Belongs to the step"),
     **{f"header.{name}": words for name, words in HEADER_WORDS.items()},
     **{f"{part}.{name}": words for part in ("withdraw", "actions") for name, words in _BUTTON.items()},
 }  # fmt: skip
 """Field without the number of its row → what the form calls it."""
+
+KIND_WORDS: dict[str, Words] = {
+    "text": T("parts of the text"), "exact": T("the whole value"), "date": T("days from and to"), "number": T("amounts from and to"),
+}  # fmt: skip
+SHOW_WORDS: dict[str, Words] = {"none": T("no cases at all"), "status": T("the status only"), "columns": T("the status and the columns named")}
 
 _NEEDED = T("This must be filled in.")
 _PLAIN: dict[str, Words] = {
@@ -55,7 +62,7 @@ def named(place: str, problem: Problem) -> list[Words | str]:
     row = number if number.isdecimal() else ""
     key = f"{top}.{column}" if row and column else top if row else place
     parts: list[Words | str] = []
-    if key != top and top in ("register", "actions", "documents", "deadlines", "withdraw", "confidential") and top in FIELD_WORDS:
+    if key != top and top in ("register", "search", "public", "actions", "documents", "deadlines", "withdraw", "confidential") and top in FIELD_WORDS:
         parts.append(FIELD_WORDS[top])
     if row:
         parts.append(str(int(row) + 1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Response, current_app, g, render_template, request, url_for
+from flask import Response, current_app, g, jsonify, render_template, request, url_for
 from flask_babel import gettext as _
 
 from engine.errors import NotFound
@@ -155,6 +155,43 @@ def drawing(key: int):
         if wanted and wanted in sheet_choices.drawn({name: text}).processes:
             return Response(text, mimetype="application/xml")
     raise NotFound("There is no process “%(id)s”.", id=wanted)
+
+
+@blueprint.get("/designer/drafts/<int:key>/statistics.json", endpoint="statistics_figures")
+def figures(key: int):
+    """The figures for the editor's own canvas (``statistics.js``), ready to be written under the elements.
+
+    A process that the draft does not draw as it is saved, or that was never deployed, has none and no versions; ``known`` are the
+    elements of the chosen version, so that the editor can tell a new element from one that nobody reached.
+    """
+    draft = access_draft(key)
+    asked, processes = _asked(draft)
+    wanted = request.args.get("process", "")
+    answer: dict[str, Any] = {
+        "process": wanted, "period": asked.period, "version": asked.version,
+        "periods": [[code, say(word)] for code, word in PERIODS.items()], "measures": [[code, say(word)] for code, word in MEASURES.items()],
+        "versions": [], "known": [], "steps": {}, "sampled": False,
+    }  # fmt: skip
+    if wanted not in processes:
+        return jsonify(answer)
+    with engine().reading() as conn:
+        found = statistics.statistics(conn, wanted, asked.since, asked.until, engine().calendar, version=asked.version)
+        known = statistics.known_elements(engine().catalogue, conn, wanted, asked.version)
+    steps = list(found.steps.values())
+    levels = {code: heat(steps, code) for code in MEASURES}
+    answer["versions"] = [{"number": each.version, "running": each.running, "started": each.started, "ended": each.ended} for each in found.versions]
+    answer |= {"known": sorted(known), "sampled": found.sampled, "steps": {step.element_id: _told(step, levels) for step in steps}}
+    return jsonify(answer)
+
+
+def _told(step: Step, levels: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
+    """One step as the canvas writes it: figures as texts, and how deep each measure colours it."""
+    return {
+        "name": step.name or step.element_id, "reached": step.reached, "running": step.running, "finished": step.finished,
+        "median": days(step.median) if step.times else "", "p90": days(step.p90) if step.times else "", "few": 0 < len(step.times) < SMALL,
+        "returns": percent(step.return_rate) if step.done else "", "returned": step.returned, "done": step.done,
+        "levels": {code: found[step.element_id]["level"] for code, found in levels.items() if step.element_id in found},
+    }  # fmt: skip
 
 
 @blueprint.get("/designer/drafts/<int:key>/statistics.xlsx", endpoint="export_statistics")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, true
 
 from engine.errors import EngineError, NotFound
-from engine.organisation import Directory, Eligibility, eligible, excluded_by
+from engine.organisation import Directory, Eligibility, eligible, excluded_by, may_stand_in
 from engine.runtime.sheets import Sheet
 from engine.store import tables
 from engine.words import T, Words
@@ -22,6 +22,8 @@ from engine.words import T, Words
 if TYPE_CHECKING:
     from engine.runtime.desk import Desk
 
+OUTSIDE = "external"
+"""The kind of a section whose people are applicants, not of the office or its partners."""
 OVERSEERS = frozenset({"supervisor", "director", "auditor"})
 """Roles that may read every case, whatever its sheet says: supervision, the head of the office, and the audit."""
 URGERS = frozenset({"supervisor", "vice_director", "director"})
@@ -144,6 +146,11 @@ def may_see_identity(
     return Reveal(False, "", rule.fields)
 
 
+def deputy_rule(properties: Mapping[str, Any] | None) -> str | None:
+    """What a step says about deputies (property ``deputy``, :data:`engine.organisation.DEPUTY_RULES`); ``None`` when it says nothing."""
+    return str((properties or {}).get("deputy") or "").strip() or None
+
+
 def mask(data: Any, sheet: Sheet | None) -> Any:
     """A copy of form data or variables with every confidential field, at any depth, replaced by :data:`MASK`.
 
@@ -197,6 +204,13 @@ class Access:
         people = self._desk.people
         return frozenset((login, *people.directory(conn).principals(login, people.today())))
 
+    def is_outside(self, conn: Connection, login: str) -> bool:
+        """Whether ``login`` belongs to an applicant (a section of kind ``external``), not to the office or its partners."""
+        directory = self._desk.people.directory(conn)
+        person = directory.person(login)
+        section = directory.sections.get(person.section_code) if person else None
+        return section is not None and section.kind == OUTSIDE
+
     def find_case(self, conn: Connection, case_key: int, login: str) -> Row:
         row = conn.execute(select(tables.case_file).where(tables.case_file.c.key == case_key)).one_or_none()
         if row is None:
@@ -227,7 +241,13 @@ class Access:
             candidate_groups=task.candidate_groups,
             candidate_users=task.candidate_users,
             excluded=task.excluded,
+            deputies=deputy_rule(task.properties),
         )
+
+    def places(self, conn: Connection, properties: Mapping[str, Any], login: str) -> frozenset[str]:
+        """``login`` and those in whose place they may finish a task that has these properties today."""
+        directory, rule = self._desk.people.directory(conn), deputy_rule(properties)
+        return frozenset(each for each in self.identities(conn, login) if each == login or may_stand_in(directory, login, each, rule))
 
     def find_task(self, conn: Connection, task_key: int, login: str) -> Row:
         """A task that ``login`` may work on, or one of a case that ``login`` may read."""
@@ -261,6 +281,9 @@ class Access:
             case = self.find_case(conn, row.case_key, login)
         except AccessRefused as refusal:
             raise AccessRefused(_NO_ATTACHMENT, subject=subject, reason=refusal.reason) from refusal
+        if self.is_outside(conn, login) and row.uploaded_by not in self.identities(conn, login):
+            # An applicant may read the own case, not what the office put into it on the way.
+            raise AccessRefused(_NO_ATTACHMENT, subject=subject, reason="outside the office")
         sheet = self._desk.sheet_of(conn, case.procedure_key)
         if sheet is not None and sheet.confidential is not None and row.uploaded_by != login:
             # A file of a field that cannot be found in what was submitted may show a hidden name: it is hidden too.

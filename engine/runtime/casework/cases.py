@@ -19,6 +19,7 @@ from engine.deadlines.pauses import PAUSE_KINDS
 from engine.errors import EngineError, ValidationFailed
 from engine.forms import rights_of
 from engine.organisation import excluded_by
+from engine.runtime.casework.access import deputy_rule
 from engine.runtime.casework.book import DEFAULT_LADDER
 from engine.runtime.casework.casestate import (
     CaseState,
@@ -34,6 +35,7 @@ from engine.runtime.casework.casestate import (
 )
 from engine.runtime.casework.labels import URGENCIES, labelled
 from engine.runtime.casework.moments import instant, moment
+from engine.runtime.casework.terms import shows_from, terms_of
 from engine.runtime.limits import clocks, following
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.telling.notices import Notices
@@ -81,6 +83,10 @@ class Observation:
         for task in self.effects.tasks_created:
             self._task_created(task)
         following.settle(self.desk, self.tx, self.effects, self.cases)
+        for case in self.cases.values():
+            if case.new:
+                # The status that it is opened with counts once the model had its chance to name another.
+                self._status(case, case.row["status"])
         self._write()
         after_clock_change(self.desk, self.tx, moved, {key: case.clocks for key, case in self.cases.items()})
 
@@ -145,6 +151,8 @@ class Observation:
             "received_at": instant(variables.get("received_at"), self.desk.zone) or self.now, "accepted_at": None, "closed_at": None,
             "register": {each.key: labelled(options, each.value, plain(each.value.value(variables))) for each in sheet.register},
             "search": " ".join((variables["case_no"], title, applicant, county)).lower(),
+            "terms": terms_of(sheet, sheet, options, lambda formula: plain(formula.value(variables)), (), self.desk.zone),
+            "terms_by": procedure_key, "public_at": None,
         }  # fmt: skip
         data = self.note.data if self.note.data is not None else _own_data(variables)
         self._trail(
@@ -176,7 +184,7 @@ class Observation:
     def _activated(self, case: CaseState, event: Any, properties: Mapping[str, Any], holder: tuple[int, int | None]) -> None:
         value = self._values(event, properties)
         if status := text_of(value("status")):
-            case.set(status=status[:40])
+            self._status(case, status[:40])
             case.status_given = True
         if result := text_of(value("result")):
             case.set(result=result[:200])
@@ -362,7 +370,7 @@ class Observation:
             candidates = [login for login in everybody if not excluded_by(self.directory, login, excluded)]
             # Telling a whole house about each task teaches people to ignore the bell.
             told = candidates if len(candidates) <= self.desk.settings.notify_candidates_up_to else ()
-        self.notices.tell(told, "assigned", words, case_key=case.key, task_key=task["key"])
+        self.notices.tell(told, "assigned", words, case_key=case.key, task_key=task["key"], deputies=deputy_rule(task.get("properties")))
 
     def _task_ended(self, task: dict[str, Any]) -> None:
         case = self.cases.get(task["root_key"])
@@ -399,19 +407,36 @@ class Observation:
                 if value is not None:
                     register[column.key] = labelled(options, column.value, value)
             case.set(register=register)
+            key, in_use = self._sheet_in_use(case)
+            terms = terms_of(
+                in_use, case.sheet, self.desk.labels.of(self.tx.conn, in_use), lambda formula, event=event: plain(evaluated(event, formula.source)),
+                case.row["terms"], self.desk.zone,
+            )  # fmt: skip
+            case.set(terms=terms, terms_by=key)
             section = case.sheet.header.get("section")
             code = text_of(evaluated(event, section.source)) if section is not None and section.expression is not None else ""
             if code:
                 case.set(section_code=code[:60])
+
+    def _sheet_in_use(self, case: CaseState) -> tuple[int, Any]:
+        """Key and sheet by which the case is searched and shown outside: the one in use; its own where there is none any more."""
+        return self.book.procedure(case.row["procedure_id"]) or (case.row["procedure_key"], case.sheet)
+
+    def _status(self, case: CaseState, status: str) -> None:
+        """Give the case a status; from the first one that the sheet names, people outside the office may see of it what is public."""
+        case.set(status=status)
+        if case.row["public_at"] is None and case.sheet is not None and shows_from(self._sheet_in_use(case)[1], status):
+            case.set(public_at=self.now)
 
     def _close(self, case: CaseState, state: str) -> None:
         for clock in case.live_clocks:
             clock.stop(self.now)
         case.set(closed_at=self.now)
         if state != "COMPLETED":
-            case.set(status=STATUS_TERMINATED, result=case.row["result"] or STATUS_TERMINATED)
+            case.set(result=case.row["result"] or STATUS_TERMINATED)
+            self._status(case, STATUS_TERMINATED)
         elif not case.status_given:
-            case.set(status=STATUS_CLOSED)
+            self._status(case, STATUS_CLOSED)
         self._trail(case.key, case.key, "close", details={"state": state, "status": case.row["status"], "result": case.row["result"]})
 
     def _notify(self, case: CaseState, event: Any, names: Iterable[str], text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -15,11 +14,11 @@ from engine.errors import Conflict, InvalidState, NotFound, NotPermitted, Valida
 from engine.organisation import excluded_by
 from engine.runtime.casework import attachments, numbering
 from engine.runtime.casework.access import CHIEFS, OVERSEERS, URGERS, AccessRefused, Reveal
-from engine.runtime.casework.casestate import Note, after_clock_change, people_of, received_text, trail_row
+from engine.runtime.casework.casestate import Note, people_of, received_text, trail_row
 from engine.runtime.casework.functions import may_extend
 from engine.runtime.casework.moments import instant
 from engine.runtime.casework.outcomes import refuse
-from engine.runtime.limits import clocks, following
+from engine.runtime.limits import clocks
 from engine.runtime.limits.clocks import ClockState
 from engine.runtime.telling.notices import Notices
 from engine.runtime.types import Instance
@@ -214,55 +213,6 @@ def _send(note: Note, row: Any, message: str, values: Mapping[str, Any], label: 
     if not note.unit.correlate(message, row.case_no, values, starts=False):
         raise InvalidState("“%(label)s” is not possible at this stage of the case %(case_no)s.", label=label, case_no=row.case_no)
     return note.unit.load(row.key)
-
-
-def extend_clock(
-    desk: Desk, clock_key: int, amount: int | float | Decimal, reason: str, *, by: str, address: str | None = None, unit: str | None = None
-) -> None:
-    """Grant an extension directly: ``amount`` in the unit of the rule's extension, which also sets how much and how often.
-
-    For the chief of the owner section, a vice director, the director, but never for who has a task of the case in hand: who asks and who
-    approves are two.  Raises what the deadline rules raise, in words.
-    """
-
-    def work(tx: Any, note: Note) -> None:
-        case_key = tx.execute(select(tables.clock.c.case_key).where(tables.clock.c.key == clock_key)).scalar_one_or_none()
-        if case_key is not None:
-            # The instances before the clocks, as every command does, or what a command has read would be written over the extension.
-            following.lock_cases(tx, [case_key], wait=True)
-        state, row = _clock(desk, tx, clock_key, by)
-        _require_lead(
-            desk,
-            tx,
-            row,
-            by,
-            T("Only the section chief, a vice director or the director may extend a limit."),
-            roles=("vice_director", "director"),
-        )
-        task = tables.user_task.c
-        mine = select(task.key).where(task.root_key == row.key, task.state == "CREATED", task.assignee == by).limit(1)
-        if tx.execute(mine).first() is not None:
-            raise NotPermitted(T("Whoever handles the case does not grant its extension; ask another of those who may."))
-        if not reason.strip():
-            words = T("An extension needs a reason.")
-            raise ValidationFailed(words, errors={"reason": [words]})
-        calendar = desk.engine.calendar
-        before = state.row["due_at"]
-        state.extend(amount, unit, reason.strip(), by, tx.now, calendar)
-        state.derive(calendar, desk.book(tx.conn).ladder(state.row["ladder_id"]))
-        clocks.write(tx.conn, [state])
-        after_clock_change(desk, tx, [state])
-        directory = desk.people.directory(tx.conn)
-        details = {
-            "rule": state.rule_id, "label": state.row["label"], "amount": str(amount),
-            "from": before.isoformat() if before else None, "to": state.row["due_at"].isoformat() if state.row["due_at"] else None,
-        }  # fmt: skip
-        tx.add(tables.trail, **trail_row(row.key, "extend", tx, actor=by, opinion=reason.strip(), details=details))
-        words = T("%(name)s extended “%(label)s” of %(case_no)s.", name=directory.name(by), label=state.row["label"], case_no=row.case_no)
-        _announce(desk, tx, by, handlers_of(desk, tx.conn, row.key), "extended", words, row.key)
-        tx.audit("clock.extend", f"clock:{clock_key}", amount=str(amount))
-
-    desk.command(work, by=by, address=address)
 
 
 def state_reason(desk: Desk, clock_key: int, reason: str, *, by: str, address: str | None = None) -> None:

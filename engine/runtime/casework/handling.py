@@ -88,7 +88,7 @@ def _open_task(
     if task["state"] != "CREATED":
         raise InvalidState("“%(task)s” is no longer needed: the case has moved on.", task=task["name"])
     held_by_me = task["assignee"] in (None, login, may.on_behalf_of)
-    if not held_by_me and task["assignee"] not in desk.access.identities(tx.conn, login):
+    if not held_by_me and task["assignee"] not in desk.access.places(tx.conn, task["properties"], login):
         message = T("“%(task)s” was taken by %(name)s.", task=task["name"], name=name(task["assignee"]))
         raise Conflict(message, by=task["assignee"], at=task["claimed_at"])
     if revision is not None and revision != task["revision"]:

@@ -59,6 +59,12 @@ def _options(forms: Any) -> Options:
     return found
 
 
+def choices_of(options: Options, formula: Formula) -> tuple[str, ...]:
+    """The labels that :func:`labelled` can give for ``formula``; none where it is more than a variable, or no form offers options for it."""
+    match = _NAME.match(formula.source)
+    return tuple(dict.fromkeys(options.get(match.group(1), {}).values())) if match else ()
+
+
 def labelled(options: Options, formula: Formula, value: Any) -> Any:
     """The value of ``formula`` with option labels in place of codes; unchanged where the formula is more than a variable."""
     match = _NAME.match(formula.source)

@@ -19,24 +19,26 @@ from engine.runtime.sheets import HEADER_KEYS
 TEXTS = ("process", "name", "short", "code", "case_number", "icon", "description", "limits_text", "title", "ladder")
 """Keys of the sheet that are one text."""
 ROWS: dict[str, tuple[str, ...]] = {
-    "deadlines": ("rule", "from"), "register": ("key", "label", "value"), "actions": ("message", "label", "form", "roles"),
+    "deadlines": ("rule", "from"), "register": ("key", "label", "value"), "search": ("key", "label", "value", "kind"), "actions": ("message", "label", "form", "roles"),
     "documents": ("id", "name", "at"),
 }  # fmt: skip
 """Keys of the sheet that are a list of mappings, with the columns of a row."""
 PARTS: dict[str, tuple[str, ...]] = {
-    "header": HEADER_KEYS, "start": ("form", "roles"), "confidential": ("fields", "when", "visible_to", "visible_to_handler_of"),
+    "header": HEADER_KEYS, "start": ("form", "roles"), "public": ("show", "columns", "after"), "confidential": ("fields", "when", "visible_to", "visible_to_handler_of"),
     "withdraw": ("message", "label", "form", "roles"), "access": ("roles",),
 }  # fmt: skip
 """Keys of the sheet that are a mapping, with its keys."""
-LISTS = frozenset({"roles", "fields", "visible_to", "visible_to_handler_of"})
+LISTS = frozenset({"roles", "fields", "visible_to", "visible_to_handler_of", "columns", "after"})
 """Keys inside rows and parts that are a list of texts."""
 ORDER = (
     "process", "name", "short", "code", "case_number", "icon", "description", "limits_text", "title", "header", "start", "deadlines",
-    "confidential", "register", "withdraw", "actions", "documents", "access", "ladder",
+    "confidential", "register", "search", "public", "withdraw", "actions", "documents", "access", "ladder",
 )  # fmt: skip
 ALWAYS = frozenset({"process", "name", "code", "title"})
 """Texts that a sheet needs: an empty one is written, so that the finding stands on its line."""
-OPTIONAL_PARTS = frozenset({"confidential", "withdraw", "access"})
+OPTIONAL_PARTS = frozenset({"confidential", "withdraw", "access", "public"})
+SPOKEN_PARTS = frozenset({"access", "public"})
+"""Optional parts that are there as soon as they say something; the others are there or not, whatever stands in them."""
 REST = "rest"
 """In a row or part of the fields: the keys that no field shows, kept as they stand."""
 
@@ -119,8 +121,7 @@ def with_values(text: str, values: Mapping[str, Any]) -> str:
                 wanted[key] = rows
         elif value is not None or key not in OPTIONAL_PARTS:
             part = _written(value or {})
-            # Who else may read is nothing when it names nobody; the other parts are there or not, whatever stands in them.
-            if part or key != "access":
+            if part or key not in SPOKEN_PARTS:
                 wanted[key] = part
     return sheet_text.rewritten(text, wanted | {key: value for key, value in old.items() if key not in ORDER})
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from engine.errors import Problem, ValidationFailed
+from engine.runtime.casework.cases import STATUS_CLOSED, STATUS_RUNNING, STATUS_TERMINATED
 from engine.runtime.design import drafts, sheet_text
-from engine.runtime.design.sheet_choices import own_forms
+from engine.runtime.design.sheet_choices import drawn, own_forms
 from engine.runtime.design.sheet_editing import ORDER, PARTS, ROWS, TEXTS, sheet_file, values_of
-from engine.runtime.sheets import parse_sheet
+from engine.runtime.sheets import Sheet, parse_sheet
 from engine.words import T
 
 if TYPE_CHECKING:
@@ -40,7 +41,16 @@ def check(desk: Desk, files: Mapping[str, str]) -> list[Problem]:
             words = T("No form of the draft has the field “%(name)s” that is to be confidential.", name=name)
             line = _line_of(root, "confidential.fields")
             problems.append(Problem(file, line, "confidential.fields", "procedure.unknown-field", words, severity="warning"))
+    problems += _never_public(file, root, sheet, drawn(files).statuses)
     return problems
+
+
+def _never_public(file: str, root: yaml.Node | None, sheet: Sheet, statuses: Collection[str]) -> Iterable[Problem]:
+    """Statuses after which a case is to be public and that the drawing never sets; a drawing whose statuses are computed may set any."""
+    for word in sheet.public.after if statuses else ():
+        if word not in (*statuses, STATUS_RUNNING, STATUS_CLOSED, STATUS_TERMINATED):
+            words = T("The drawing sets no status “%(status)s”: no case would be public after it.", status=word)
+            yield Problem(file, _line_of(root, "public.after"), "public.after", "procedure.unknown-status", words, severity="warning")
 
 
 def _groups_named(values: Mapping[str, Any]) -> Iterable[tuple[str, list[str]]]:
@@ -50,6 +60,10 @@ def _groups_named(values: Mapping[str, Any]) -> Iterable[tuple[str, list[str]]]:
     yield "withdraw.roles", (values["withdraw"] or {}).get("roles", [])
     for number, row in enumerate(values["actions"]):
         yield f"actions.{number}.roles", row["roles"]
+
+
+_WARNED = ("procedure.unknown-role", "procedure.unknown-field", "procedure.unknown-status")
+"""Findings of this module: they bear the field instead of an element."""
 
 
 def placed(text: str, problems: Iterable[Problem]) -> dict[str, list[Problem]]:
@@ -67,7 +81,7 @@ def placed(text: str, problems: Iterable[Problem]) -> dict[str, list[Problem]]:
 def _place(root: yaml.Node | None, problem: Problem) -> str:
     params = getattr(problem.message, "params", {})
     where, key = str(params.get("where", "")), str(params.get("key", ""))
-    if problem.severity == "warning" and problem.element_id and problem.rule in ("procedure.unknown-role", "procedure.unknown-field"):
+    if problem.severity == "warning" and problem.element_id and problem.rule in _WARNED:
         return problem.element_id
     if problem.rule == "procedure.number":
         return "case_number"

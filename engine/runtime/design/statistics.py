@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
 
+from engine.bpmn.validation import nodes
 from engine.deadlines import WorkCalendar
 from engine.runtime.supervision.pace import quantile
 from engine.store.tables import activity, instance, trail
@@ -24,6 +25,7 @@ LIVE = ("ACTIVE", "SUSPENDED")
 RETURNED = "return"
 TAKES_TIME = ("Task", "task", "callActivity", "subProcess", "transaction", "adHocSubProcess", "intermediateCatchEvent")
 """Element types whose time says something begin or end with these; a gateway or an end event takes none."""
+VERSIONS_READ = 10
 EARLIEST = date(2000, 1, 1)
 REACH = timedelta(days=120)
 
@@ -122,6 +124,17 @@ def statistics(
             together.setdefault(id, Step(id)).add(each)
     versions = tuple(VersionFigures(*row) for row in conn.execute(_versions(process_id, first, last)))
     return Statistics(versions, together, by_version, len(rows) >= SAMPLE)
+
+
+def known_elements(catalogue: Any, conn: Connection, process_id: str, version: int | None = None) -> set[str]:
+    """Ids of the elements that the deployed process has: of one version, or of the :data:`VERSIONS_READ` newest together.
+
+    What a draft draws besides is new in it, and can have no figures.
+    """
+    versions = sorted((each.version for each in catalogue.all(conn) if each.kind == "process" and each.id == process_id), reverse=True)
+    chosen = [each for each in versions if version is None or each == version][:VERSIONS_READ]
+    found = (catalogue.find("process", process_id, version=each, conn=conn) for each in chosen)
+    return {node.bpmn_id for process in found if process is not None for node in nodes(process.model) if node.bpmn_id}
 
 
 def _visits(*columns: Any) -> Any:

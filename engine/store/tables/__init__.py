@@ -7,9 +7,17 @@ transaction).
 from engine.store.tables.calendar import calendar_day, calendar_proposal, calendar_year, recalculation, recalculation_item
 from engine.store.tables.cards import card, card_step
 from engine.store.tables.cases import attachment, attachment_content, case_file, case_number, draft, sensitive_view, trail
-from engine.store.tables.clocks import clock, rung_firing
+from engine.store.tables.clocks import clock, extension_request, rung_firing
 from engine.store.tables.common import metadata
-from engine.store.tables.design import design_autosave, design_companion, design_draft, design_presence, design_save, design_submission
+from engine.store.tables.design import (
+    design_autosave,
+    design_companion,
+    design_draft,
+    design_presence,
+    design_run,
+    design_save,
+    design_submission,
+)
 from engine.store.tables.engine import (
     activity,
     audit,
@@ -43,6 +51,7 @@ from engine.store.tables.supervision import (
     supervision_step,
 )
 from engine.store.tables.telling import delivery, notice_preference, notification
+from engine.store.tables.terms import case_term
 
 __all__ = [
     "activity",
@@ -61,6 +70,7 @@ __all__ = [
     "card_step",
     "case_file",
     "case_number",
+    "case_term",
     "clock",
     "data_store",
     "definition",
@@ -71,9 +81,11 @@ __all__ = [
     "design_companion",
     "design_draft",
     "design_presence",
+    "design_run",
     "design_save",
     "design_submission",
     "draft",
+    "extension_request",
     "firing",
     "incident",
     "instance",

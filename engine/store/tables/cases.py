@@ -28,9 +28,13 @@ case_file = Table(
     Column("closed_at", Instant),
     Column("register", Document, nullable=False, comment="values of the register columns 台账"),
     Column("search", Text, nullable=False, comment="lower-case text the search box looks in; holds nothing confidential"),
+    Column("terms", Document, comment="searchable values: [name, word, kind, number] each; see case_term"),
+    key("terms_by", comment="the procedure sheet whose searchable fields they are; another than the one in use: to be worked out again"),
+    Column("public_at", Instant, comment="since when people outside the office may see what the sheet makes public"),
     Index(None, "procedure_id", "received_at"),
     Index(None, "starter", "received_at"),
     Index(None, "closed_at"),
+    Index(None, "procedure_id", "public_at"),
 )
 
 case_number = Table(
