@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,6 +22,28 @@ class Eligibility:
     refusal: Words | None = None
 
 
+DEPUTY_RULES: Mapping[str, Callable[[Person, Person], bool]] = {
+    "none": lambda deputy, principal: False,
+    "section": lambda deputy, principal: deputy.section_code == principal.section_code,
+    "role": lambda deputy, principal: not deputy.roles.isdisjoint(principal.roles),
+}
+"""What a step may ask of a deputy (property ``deputy`` of a user task): that there is none (the step is for the person who is named),
+that they work in the section of who is on leave, that they hold one of the roles of who is on leave.  Without a rule the office's
+substitutions apply as they were entered (请假代理, ``domain.md`` §4)."""
+
+
+def may_stand_in(directory: Directory, deputy: str, principal: str, rule: str | None) -> bool:
+    """Whether a step with this deputy rule lets ``deputy`` act for ``principal``, if the office has made them a deputy.
+
+    A rule that nobody knows allows nobody: it can only come from an expression, and refusing is what can be mended afterwards.
+    """
+    if not rule:
+        return True
+    standing_in, absent = directory.person(deputy), directory.person(principal)
+    holds = DEPUTY_RULES.get(rule)
+    return holds is not None and standing_in is not None and absent is not None and holds(standing_in, absent)
+
+
 def excluded_by(directory: Directory, login: str, excluded: Collection[str]) -> str | None:
     """The entry of ``excluded`` (logins and groups) that keeps ``login`` away, or ``None``."""
     if login in excluded:
@@ -38,12 +60,14 @@ def eligible(
     candidate_groups: Collection[str],
     candidate_users: Collection[str],
     excluded: Collection[str] = (),
+    deputies: str | None = None,
 ) -> Eligibility:
     """Whether ``login`` may work on a task on ``day``.
 
     A person acts in their own right where they can; only otherwise as a deputy, and never for a principal who is
-    excluded: the conflict of interest is the principal's, and a substitution does not cure it.  A task that names nobody
-    at all is open to whoever may read its case.  Whether *somebody else* has claimed the task is not asked here.
+    excluded: the conflict of interest is the principal's, and a substitution does not cure it; ``deputies`` is the step's own
+    rule about them (:data:`DEPUTY_RULES`).  A task that names nobody at all is open to whoever may read its case.  Whether
+    *somebody else* has claimed the task is not asked here.
     """
     person = directory.person(login)
     if person is None or not person.active:
@@ -56,9 +80,15 @@ def eligible(
 
     if named(login) or not (assignee or candidate_groups or candidate_users):
         return Eligibility(True)
+    kept_away = None
     for principal in directory.principals(login, day):
         if named(principal) and not excluded_by(directory, principal, excluded):
-            return Eligibility(True, on_behalf_of=principal)
+            if may_stand_in(directory, login, principal, deputies):
+                return Eligibility(True, on_behalf_of=principal)
+            kept_away = principal
+    if kept_away is not None:
+        refusal = T("%(name)s stands in for %(principal)s, but not at this step.", name=person.name, principal=directory.name(kept_away))
+        return Eligibility(False, refusal=refusal)
     return Eligibility(False, refusal=T("This task is not assigned to %(name)s or to a group of theirs.", name=person.name))
 
 

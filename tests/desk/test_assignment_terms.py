@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from engine.errors import Conflict, DeploymentRejected, NotPermitted
+from engine.organisation import DEPUTY_RULES
 from engine.store import tables
 from tests.bpmn.builder import bpmn, noted, process, user
 from tests.desk import desk_models as models
@@ -146,6 +148,91 @@ def test_who_is_told_gets_one_notice_with_the_text_and_its_values(engine, desk, 
     sent = [row for row in rows(tables.notification)[before:] if row["kind"] == "notice"]
     assert sorted(row["login"] for row in sent) == sorted(told)
     assert {row["params"]["text"] for row in sent} == {case_no_of(rows, case.key) + " 已签发"}
+
+
+# --- deputies: every rule of the panel, in both databases ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def step_of(engine, desk):
+    """``step_of(rule, groups=… or assignee=…)``: the key of an open step with this deputy rule, while Zhou, Li and Wang are deputies."""
+
+    def of(rule: str | None, **who: str) -> int:
+        today = desk.people.today()
+        for absent, stand_in in (("chen", "zhou"), ("chen", "li"), ("li", "wang")):
+            desk.save_deputy(absent, stand_in, today, today, by="admin")
+        step = noted(user(**who), **({"deputy": rule} if rule else {}))
+        deployed = engine.deploy({"p.bpmn": bpmn(process("p", "start -> step -> end", step=step))}, by="designer")
+        assert not [each for each in deployed.warnings if each.element_id == "step"]
+        key = engine.start("p").key
+        return next(task.key for task in engine.user_tasks() if task.root_key == key)
+
+    return of
+
+
+# Chen is chief of gaoxin: Zhou is a chief too, but elsewhere; Li is of the section, but no chief.  Li is a clerk of gaoxin, Wang a clerk elsewhere.
+@pytest.mark.parametrize(
+    ("rule", "who", "stand_ins"),
+    [
+        (None, {"groups": "section_chief@gaoxin"}, {"zhou": "chen", "li": "chen"}),
+        ("none", {"groups": "section_chief@gaoxin"}, {}),
+        ("section", {"groups": "section_chief@gaoxin"}, {"li": "chen"}),
+        ("role", {"groups": "section_chief@gaoxin"}, {"zhou": "chen"}),
+        ("role", {"assignee": "li"}, {"wang": "li"}),
+        ("section", {"assignee": "li"}, {}),
+        ('=if true then "none" else null', {"assignee": "chen"}, {}),
+        ('=if true then null else "none"', {"assignee": "chen"}, {"zhou": "chen", "li": "chen"}),
+        ('="whoever"', {"assignee": "chen"}, {}),
+    ],
+)
+def test_a_deputy_stands_in_where_the_step_lets_them(engine, desk, step_of, rule, who, stand_ins):
+    step = step_of(rule, **who)
+    with engine.reading() as conn:
+        task = conn.execute(select(tables.user_task).where(tables.user_task.c.key == step)).one()
+        may = {login: desk.access.may_work(conn, task, login) for login in ("zhou", "li", "wang")}
+    assert {login: each.on_behalf_of for login, each in may.items() if each.on_behalf_of} == stand_ins
+
+
+def test_every_rule_of_the_panel_is_one_of_the_engine():
+    assert {each["id"] for each in TERMS["deputies"]} == set(DEPUTY_RULES)
+
+
+def test_who_may_not_stand_in_is_refused_in_words_and_the_person_may_still_do_it(engine, desk, step_of):
+    step = step_of("none", assignee="chen")
+    with pytest.raises(NotPermitted, match="stands in for 陈刚, but not at this step"), engine.reading() as conn:
+        desk.require_work(conn, conn.execute(select(tables.user_task).where(tables.user_task.c.key == step)).one(), "zhou")
+    desk.complete_task(step, {}, by="chen")
+
+
+def test_a_colleague_who_is_a_deputy_cannot_finish_what_the_other_has_taken_where_it_must_be_the_person(desk, step_of):
+    step = step_of("none", groups="clerk")
+    desk.claim(step, by="li")
+    # Wang is a clerk too, so the step was offered to her; but it is Li's now, and nobody may act for Li here.
+    with pytest.raises(Conflict, match="taken by 李强"):
+        desk.complete_task(step, {}, by="wang")
+    other = step_of(None, groups="clerk")
+    desk.claim(other, by="li")
+    desk.complete_task(other, {}, by="wang")
+
+
+@pytest.mark.parametrize(("rule", "told"), [(None, {"chen", "zhou", "li"}), ("section", {"chen", "li"}), ("none", {"chen"})])
+def test_only_a_deputy_who_may_do_the_step_is_told_of_it(engine, desk, rows, rule, told):
+    today = desk.people.today()
+    for stand_in in ("zhou", "li"):
+        desk.save_deputy("chen", stand_in, today, today, by="admin")
+    files = purchase()
+    model = files["p/purchase.bpmn"].decode()
+    attribute = models._property("deputy", rule) if rule else ""
+    model = re.sub(r'candidateGroups="[^"]*"', 'assignee="chen"', model).replace("<zeebe:properties>", "<zeebe:properties>" + attribute)
+    engine.deploy({**files, "p/purchase.bpmn": model.encode()}, by="designer")
+    desk.start_case("purchase", START, by="wang")
+    assert {row["login"] for row in rows(tables.notification) if row["kind"] == "assigned"} == told
+
+
+@in_one_database
+def test_a_rule_for_deputies_that_nobody_knows_is_refused_before_it_is_in_use(step_of):
+    with pytest.raises(DeploymentRejected, match="is no rule for deputies"):
+        step_of("anybody", assignee="chen")
 
 
 def case_no_of(rows, key: int) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.organisation import Deputy, Directory, Person, Section, conflicts, eligible, excluded_by
+from engine.organisation import DEPUTY_RULES, Deputy, Directory, Person, Section, conflicts, eligible, excluded_by
 
 DAY = date(2026, 11, 23)
 PEOPLE = [
@@ -61,6 +61,15 @@ def test_a_conflict_of_interest_is_not_cured_by_a_substitution():
     known = directory(Deputy("chen", "sun", DAY, DAY))
     assert not may(known, "sun", candidate_groups=["section_chief"], excluded=["section:gaoxin"]).allowed
     assert not may(known, "li", candidate_users=["li"], excluded=["li"]).allowed
+
+
+@given(rule=st.sampled_from([None, "", *DEPUTY_RULES, "unknown"]), login=st.sampled_from(["li", "chen", "sun"]), absent=st.sampled_from(["li", "chen"]))
+def test_a_rule_for_deputies_only_ever_takes_deputies_away(rule, login, absent):
+    known = directory(Deputy(absent, login, DAY, DAY))
+    without = may(known, login, candidate_groups=["section_chief"])
+    ruled = may(known, login, candidate_groups=["section_chief"], deputies=rule)
+    assert ruled == without or (without.on_behalf_of and not ruled.allowed)
+    assert rule or ruled == without
 
 
 def test_a_task_that_names_nobody_is_open_to_active_people():

@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 from openpyxl import load_workbook
 
+from engine.store import tables
 from web.inbox.state import ListState
 
 sqlite_only = pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -128,6 +129,22 @@ def test_a_deputy_sees_the_tasks_of_the_principal(sign_in, new_case, office, tas
     page = sign_in("sun").get("/inbox").text
     assert titles(page) == ["关于大棚改造的许可"]
     assert "代理" in page
+
+
+@pytest.mark.parametrize(("rule", "listed"), [("", True), ("none", False), ("section", False), ("role", True)])
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_step_that_a_deputy_may_not_do_is_not_in_their_list(sign_in, new_case, office, task_of, rule, listed, claimed):
+    # Wang is clerk and window of the office, Sun a clerk elsewhere: another section, the same role.
+    task = task_of(new_case().key, "accept")
+    if claimed:
+        office.desk.claim(task.key, by="wang")
+    with office.transaction(by="system") as tx:
+        row = tables.user_task
+        tx.execute(row.update().where(row.c.key == task.key).values(properties={**task.properties, "deputy": rule}))
+    today = office.desk.people.today()
+    office.desk.save_deputy("wang", "sun", today, today, by="wang")
+    assert bool(titles(sign_in("sun").get("/inbox").text)) is listed
+    assert titles(sign_in("wang").get("/inbox").text)
 
 
 def test_claiming_swaps_the_row(sign_in, new_case, task_of):

@@ -10,13 +10,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { literalWords } from './literals.mjs';
+import { anyLetters } from './ncname.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = resolve(here, '../static/build');
 const stampFile = join(target, '.stamp');
 const manifestFile = join(target, 'manifest.json');
 
-const entries = ['app.js', 'task.js', 'diagram.js', 'css/app.css', 'css/task.css', 'css/diagram.css', 'designer.js', 'css/designer.css', 'designer_try.js', 'css/designer_try.css', 'differ.js', 'css/diff.css', 'css/designer_sheet.css', 'css/designer_form.css', 'css/designer_decision.css', 'css/designer_simulation.css'];
+const entries = ['app.js', 'task.js', 'diagram.js', 'css/app.css', 'css/task.css', 'css/diagram.css', 'designer.js', 'css/designer.css', 'designer_try.js', 'css/designer_try.css', 'differ.js', 'css/diff.css', 'designer_sheet.js', 'css/designer_sheet.css', 'css/designer_form.css', 'css/designer_decision.css', 'css/designer_simulation.css'];
 
 /** The icons that the templates use, by their name in the Tabler set; they become one sprite. */
 const icons = readFileSync(join(here, 'icons.txt'), 'utf8').split(/\s+/).filter(Boolean);
@@ -65,9 +66,17 @@ const panelWords = {
       if (contents.split(fallback).length !== 2) {
         throw new Error(`${relative(here, path)}: the fallback translation has changed; adapt panelWords in build.mjs`);
       }
+      // Parts of a list have ids that nobody knows beforehand: what describes them is asked with the id.
+      const described = 'return description[id] && description[id](element);';
+      if (contents.split(described).length !== 2) {
+        throw new Error(`${relative(here, path)}: the look-up of descriptions has changed; adapt panelWords in build.mjs`);
+      }
       const words = JSON.stringify(join(here, 'lib/words.js'));
+      const patched = contents
+        .replace(fallback, `${fallback}\n  return officeWords(template, replacements);`)
+        .replace(described, 'return (description[id] ?? description.any)?.(element, id);');
       return {
-        contents: `import { words as officeWords } from ${words};\n${contents.replace(fallback, `${fallback}\n  return officeWords(template, replacements);`)}`,
+        contents: `import { words as officeWords } from ${words};\n${patched}`,
         loader: 'js',
         resolveDir: dirname(path),
       };
@@ -167,7 +176,7 @@ const result = await build({
   legalComments: 'linked',
   metafile: true,
   loader: { '.svg': 'dataurl', '.woff2': 'file', '.woff': 'empty', '.ttf': 'empty', '.eot': 'empty', '.bpmn': 'text' },
-  plugins: [feelBuiltins, literalWords(here), formWords, panelWords, plainTints],
+  plugins: [feelBuiltins, literalWords(here), anyLetters, formWords, panelWords, plainTints],
   logLevel: 'warning',
 });
 

@@ -4,10 +4,12 @@
  * so that a new version of a package fails the build instead of quietly showing English. (The bpmn.io mark is not touched.)
  *
  * An entry: `{file, words: {sentence: times}, as?: {sentence: key in our dictionary}, replace: [{from, to, times}]}`. A word is the
- * whole of a string literal; what is only part of one stands under `replace`, where `officeWords` and `officeParts` may be used.
+ * whole of a string literal; what is only part of one stands under `replace`, where `officeWords`, `officeParts` and `officeGuide` may be used.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+
+import { withAnyLetters } from './ncname.mjs';
 
 /** No text for people: what is compared, a module's name; and what is handed to our dictionary already. */
 const NO_TEXT = /((===|!==|case|from|import)\s*|officeWords\()$/;
@@ -55,6 +57,7 @@ export function literalWords(here) {
   const entries = JSON.parse(readFileSync(join(here, 'literals.json'), 'utf8'));
   const imports = [
     `import { words as officeWords } from ${JSON.stringify(join(here, 'lib/words.js'))};`,
+    `import { guide as officeGuide } from ${JSON.stringify(join(here, 'lib/guide.js'))};`,
     `import { OFFERED as officeParts } from ${JSON.stringify(join(here, 'designer/forms/parts.js'))};`,
   ].join('\n');
   return {
@@ -63,7 +66,7 @@ export function literalWords(here) {
       for (const entry of entries) {
         const path = entry.file.replace(/[.+]/g, '\\$&').replaceAll('/', '[\\\\/]');
         build.onLoad({ filter: new RegExp(`node_modules[\\\\/]${path}$`) }, (loaded) => ({
-          contents: `${imports}\n${withOfficeWords(readFileSync(loaded.path, 'utf8'), entry)}`,
+          contents: `${imports}\n${withAnyLetters(entry.file, withOfficeWords(readFileSync(loaded.path, 'utf8'), entry))}`,
           loader: 'js',
           resolveDir: dirname(loaded.path),
         }));

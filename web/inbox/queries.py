@@ -6,14 +6,15 @@ also counts its rows.  ``Viewer`` carries who looks: logins (own and principals'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, case, cast, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, case, cast, func, not_, or_, select, true
 
+from engine.organisation import DEPUTY_RULES, Directory, may_stand_in
 from engine.store.tables import case_file, clock, definition, notification, task_candidate, trail, user_task
 from web.inbox.state import PAGE_SIZE, ListState
 from web.lights import LIGHTS, rank_expression
@@ -25,12 +26,16 @@ URGENCIES = ("特急", "加急", "平件")
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at a list: ``identities`` are their own login and those they stand in for, ``groups`` accordingly."""
+    """Who looks at a list: ``identities`` are their own login and those they stand in for, ``groups`` accordingly.
+
+    ``ruled`` gives both again for the steps that have a rule about deputies; empty for who stands in for nobody.
+    """
 
     login: str
     identities: tuple[str, ...]
     groups: tuple[str, ...]
     own_groups: tuple[str, ...]
+    ruled: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
 def viewer(person: Person) -> Viewer:
@@ -41,7 +46,17 @@ def viewer(person: Person) -> Viewer:
         identities=(person.login, *sorted(person.principals)),
         groups=tuple(sorted(person.groups | people.groups(person.login))),
         own_groups=tuple(sorted(person.groups)),
+        ruled=_ruled(people.directory(), person) if person.principals else (),
     )
+
+
+def _ruled(directory: Directory, person: Person) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    found = []
+    for rule in DEPUTY_RULES:
+        places = [each for each in sorted(person.principals) if may_stand_in(directory, person.login, each, rule)]
+        groups = set(person.groups).union(*(directory.own_groups(each) for each in places))
+        found.append((rule, (person.login, *places), tuple(sorted(groups))))
+    return tuple(found)
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -51,21 +66,33 @@ def _is_mine(who: Viewer) -> ColumnElement[bool]:
     return user_task.c.assignee.in_(who.identities)
 
 
-def _is_claimable(who: Viewer) -> ColumnElement[bool]:
-    offered = select(task_candidate.c.task_key).where(
-        or_(
-            and_(task_candidate.c.kind == "group", task_candidate.c.name.in_(who.groups)),
-            and_(task_candidate.c.kind == "user", task_candidate.c.name.in_(who.identities)),
-        )
+def _offered(identities: Collection[str], groups: Collection[str]) -> ColumnElement[bool]:
+    candidate = task_candidate.c
+    named = or_(and_(candidate.kind == "group", candidate.name.in_(groups)), and_(candidate.kind == "user", candidate.name.in_(identities)))
+    return user_task.c.key.in_(select(candidate.task_key).where(named))
+
+
+def _in_place_of_whom_the_step_allows(who: Viewer) -> ColumnElement[bool]:
+    """What a deputy sees of others' work: not the steps that ask for the person, or for another deputy."""
+    if not who.ruled:
+        return true()
+    rule, task = user_task.c.properties["deputy"].as_string(), user_task.c
+    allowed = (
+        and_(rule == name, or_(task.assignee.in_(identities), and_(task.assignee.is_(None), _offered(identities, groups))))
+        for name, identities, groups in who.ruled
     )
+    return or_(rule.is_(None), rule == "", *allowed)
+
+
+def _is_claimable(who: Viewer) -> ColumnElement[bool]:
     excluded = cast(user_task.c.excluded, Text)
     # The list of excluded logins and groups is a JSON array of strings; each stands in quotation marks.
     conflict = and_(excluded != "[]", or_(*(excluded.contains(f'"{name}"', autoescape=True) for name in (who.login, *who.own_groups))))
-    return and_(user_task.c.assignee.is_(None), user_task.c.key.in_(offered), not_(conflict))
+    return and_(user_task.c.assignee.is_(None), _offered(who.identities, who.groups), not_(conflict))
 
 
 def _visible(who: Viewer) -> ColumnElement[bool]:
-    return and_(user_task.c.state == "CREATED", or_(_is_mine(who), _is_claimable(who)))
+    return and_(user_task.c.state == "CREATED", or_(_is_mine(who), _is_claimable(who)), _in_place_of_whom_the_step_allows(who))
 
 
 def _urgency_rank() -> ColumnElement[int]:

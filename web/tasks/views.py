@@ -15,7 +15,7 @@ from engine.runtime.casework.filing import EXTENSION_MESSAGE
 from engine.runtime.casework.outcomes import outcomes
 from engine.words import T
 from web import filters, security
-from web.cases import answers, queries
+from web.cases import answers, outside, queries
 from web.cases.clock_view import clock_view
 from web.cases.diagrams import diagrams
 from web.cases.trails import trail_lines
@@ -97,11 +97,18 @@ def render(conn: Connection, task: Row, *, status: int = 200, posted: dict[str, 
     case = case_of(conn, task)
     hide = answers.masking(conn, case)
     may = desk().access.may_work(conn, task, person.login)
-    mine = task.assignee is not None and task.assignee in (person.login, *person.principals)
+    mine = task.assignee is not None and task.assignee in desk().access.places(conn, task.properties, person.login)
     readonly = not (mine and may.allowed)
     trail = queries.trail_of(conn, task.root_key) if case is not None else []
+    outsider = outside.is_outside(person)
+    came = came_from(trail, task)
+    if outsider:
+        # An applicant is asked for something; what the office wrote and decided on the way is the office's.
+        trail = outside.own_part(person, trail, "actor")
     draft = queries.saved_draft(conn, f"task:{task.key}", person.login)
     attachments = hide.open_files(queries.attachments_of(conn, task.root_key), trail)
+    if outsider:
+        attachments = outside.own_part(person, attachments, "uploaded_by")
     schema, case_data = step_form(conn, task)
     rights = rights_of(task.properties)
     clock_row = queries.clock_row(conn, task.clock_key)
@@ -145,8 +152,8 @@ def render(conn: Connection, task: Row, *, status: int = 200, posted: dict[str, 
         action_words=ACTIONS,
         earlier=answers.earlier_answers(conn, case, trail, hide, files) if case is not None else [],
         attachments=attachments,
-        diagrams=diagrams(conn, task.root_key, trail) if case is not None else [],
-        came_from=came_from(trail, task),
+        diagrams=diagrams(conn, task.root_key, trail) if case is not None and not outsider else [],
+        came_from=came,
         urges=[line for line in trail if line.action == "urge"],
         papers=papers(hide.sheet, task),
         colleagues=colleagues(task) if not readonly or person.may("reassign") else [],

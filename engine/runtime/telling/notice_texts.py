@@ -23,6 +23,7 @@ SUBJECTS: dict[str, str] = {
     "rung": "%(case_no)s, %(limit)s: %(text)s",
     "notice": "A message about the case %(case_no)s",
     "extended": "A limit was extended: %(case_no)s",
+    "extension": "A request for more time: %(case_no)s",
     "paused": "A limit was paused or goes on: %(case_no)s",
     "recalculated": "Limits were recalculated. Sign in to see which.",
     "rule_applied": "A limit is counted by another rule: %(case_no)s",
@@ -44,7 +45,7 @@ WITHOUT_CASE = "There is news for you in Banjie."
 # Named here once more for the extraction of messages, which looks for T("…").
 _EXTRACTED = (
     T("New task: %(step)s (%(case_no)s)"), T("You are urged: %(case_no)s"), T("%(case_no)s, %(limit)s: %(text)s"),
-    T("A message about the case %(case_no)s"), T("A limit was extended: %(case_no)s"), T("A limit was paused or goes on: %(case_no)s"), T("Handed over: %(step)s (%(case_no)s)"),
+    T("A message about the case %(case_no)s"), T("A limit was extended: %(case_no)s"), T("A request for more time: %(case_no)s"), T("A limit was paused or goes on: %(case_no)s"), T("Handed over: %(step)s (%(case_no)s)"),
     T("Limits were recalculated. Sign in to see which."), T("A limit is counted by another rule: %(case_no)s"),
     T("There is something about the work calendar for you in Banjie."), T("A supervision order about %(case_no)s. Sign in to see it."),
     T("A bulletin about %(case_no)s. Sign in to see it."), T("A deduction in the assessment: %(case_no)s. Sign in to see it."),

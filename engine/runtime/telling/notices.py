@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
-from engine.organisation import Directory
+from engine.organisation import Directory, may_stand_in
 from engine.runtime.casework.access import CHIEFS
 from engine.store import tables
 from engine.store.types import DIALECT_INSERTS, new_key
@@ -61,6 +61,7 @@ class Notices:
         self._seen: set[tuple[str, str, str, int | None]] = set()
         self._ways: dict[int, tuple[frozenset[str], bool, str | None, frozenset[str] | None]] = {}
         self._for_deputies: set[int] = set()
+        self._rules: dict[int, str | None] = {}
         self.rows: list[dict[str, Any]] = []
 
     def tell(
@@ -74,16 +75,20 @@ class Notices:
         ordered: Collection[str] = (),
         level: int = 0,
         only: Collection[str] | None = None,
+        deputies: str | None = None,
     ) -> list[str]:
         """Add a notification for each of ``logins``; returns who is really told.
 
         ``ordered`` are the channels that a ladder names for it, ``level`` the level of its rung.  ``only`` leaves no other
-        channels than these; empty: the bell alone.
+        channels than these; empty: the bell alone.  ``deputies`` is the rule of the step that it is about
+        (:data:`engine.organisation.DEPUTY_RULES`): who may not stand in there is not told in somebody's place either.
         """
         told = []
         for login in logins:
-            if login != self._by and self._add(login, kind, words, case_key, task_key, ordered, level, only):
+            row = self._add(login, kind, words, case_key, task_key, ordered, level, only) if login != self._by else None
+            if row is not None:
                 told.append(login)
+                self._rules[row["key"]] = deputies
         return told
 
     def _add(
@@ -129,7 +134,8 @@ class Notices:
             self._copy(row, chiefs, T("Instead of %(name)s, who has left", name=person.name), login)
             alarm(desk, tx, "left", login, T("%(name)s has left but is still told about work; it goes to the section chief.", name=person.name))
             return
-        deputies = directory.deputies_of(login, today)
+        rule = self._rules.get(row["key"])
+        deputies = [each for each in directory.deputies_of(login, today) if may_stand_in(directory, each, login, rule)]
         if deputies:
             names = "、".join(directory.name(each) for each in deputies)
             row["note"] = packed(T("Also told to the deputy: %(names)s", names=names))

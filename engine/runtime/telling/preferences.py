@@ -28,7 +28,7 @@ CHANNELS: dict[str, Words] = {
 
 KINDS: dict[str, Words] = {
     "assigned": T("A task reaches me"), "urged": T("Somebody urges me"), "rung": T("A limit is near or over"),
-    "notice": T("A process tells me something"), "extended": T("A limit is extended"), "paused": T("A limit is paused or goes on"),
+    "notice": T("A process tells me something"), "extended": T("A limit is extended"), "extension": T("An extension is asked for or decided"), "paused": T("A limit is paused or goes on"),
     "transferred": T("My task is handed over"),
     "recalculated": T("Limits are recalculated"), "rule_applied": T("A rule is applied to my case"),
     "calendar": T("The work calendar is changed"), "design": T("A procedure is submitted or published"), "card": T("A supervision card concerns me"),
@@ -38,7 +38,7 @@ KINDS: dict[str, Words] = {
 """The kinds of notifications that a person can choose; alarms and test messages are not a matter of taste."""
 
 DEFAULT_KINDS: dict[str, frozenset[str]] = {
-    "mail": frozenset({"assigned", "urged", "transferred", "calendar", "design"}),
+    "mail": frozenset({"assigned", "urged", "transferred", "calendar", "design", "extension"}),
     "sms": frozenset(),
     "wecom": frozenset({"urged"}),
     "dingtalk": frozenset({"urged"}),

@@ -104,8 +104,11 @@ const FUNCTIONS = [
 /** Text of a page: the sentences are ours, but a dictionary is no place for mark-up. */
 const plain = (text) => text.replace(/[&<>"]/g, (each) => `&#${each.charCodeAt(0)};`);
 
+/** The parameters of a function, in the reader's language: they stand in the list and, until they are written over, in the expression. */
+export const parameters = (names) => names.map((each) => ({ name: words(each).replace(/[{}$]/g, '') }));
+
 function entry([name, params, about]) {
-  const made = { name, type: 'function', params: params.map((each) => ({ name: each })) };
+  const made = { name, type: 'function', params: parameters(params) };
   // Asked when it is shown: the page's dictionary is there by then. Not enumerable, so that a copy does not ask.
   return Object.defineProperty(made, 'info', { get: () => `<p>${plain(words(about))}</p>`, enumerable: false });
 }

@@ -40,8 +40,12 @@ export function watchKeys({ save, find, isOpen }) {
       const command = event.ctrlKey || event.metaKey;
       if (command && !event.altKey && event.key.toLowerCase() === 's') {
         event.preventDefault();
-        // What is being typed into a field of the panel is taken over when the field is left.
-        document.activeElement?.blur?.();
+        // What is being typed into a field is taken over when the field is left; who types in the panel goes on there.
+        const field = document.activeElement;
+        field?.blur?.();
+        if (field?.closest?.('[data-panel]')) {
+          field.focus();
+        }
         save();
       } else if (command && event.key.toLowerCase() === 'f' && isOpen() && !document.querySelector('dialog[open]')) {
         event.preventDefault();

@@ -4,7 +4,7 @@ import { definedIn, renamedDecision, usesOf } from './references.js';
 import { words } from './words.js';
 
 /** What the engine and a file system both take; the server says the same of a key. */
-const ID = /^[A-Za-z_][A-Za-z0-9_-]{0,79}$/;
+const ID = /^[\p{L}_][\p{L}\p{N}_-]{0,79}$/u;
 
 const KINDS = {
   form: { suffix: '.form', title: 'New form', rename: 'Rename the form', first: 'form' },

@@ -4,6 +4,7 @@
  */
 import { getBusinessObject } from 'bpmn-js/lib/util/ModelUtil.js';
 
+import { parameters } from './feel_builtins.js';
 import { words } from './words.js';
 import { extension, propertiesOf } from './panel/properties.js';
 
@@ -32,7 +33,30 @@ const CASE = [
 ];
 
 /** Implicit variables inside a repeated step. */
-const REPEATED = ['loopCounter', 'numberOfInstances', 'numberOfCompletedInstances', 'numberOfActiveInstances', 'numberOfTerminatedInstances'];
+const REPEATED = [
+  ['loopCounter', 'Which repetition it is, from 1'],
+  ['numberOfInstances', 'How many repetitions there are'],
+  ['numberOfCompletedInstances', 'How many repetitions are done'],
+  ['numberOfActiveInstances', 'How many repetitions are open'],
+  ['numberOfTerminatedInstances', 'How many repetitions were ended early'],
+];
+
+/** What a field of a form holds, by its kind. */
+const KINDS = {
+  textfield: 'text',
+  textarea: 'text',
+  select: 'one of several',
+  radio: 'one of several',
+  checkbox: 'yes or no',
+  checklist: 'list of several',
+  taglist: 'list of several',
+  number: 'number',
+  datetime: 'date',
+  filepicker: 'documents',
+  dynamiclist: 'list of rows',
+  group: 'several named values',
+  expression: 'computed',
+};
 
 class Scope {
   static $inject = ['elementRegistry', 'config.book', 'eventBus'];
@@ -41,6 +65,7 @@ class Scope {
     this.registry = elementRegistry;
     this.book = book;
     this.kept = null;
+    this.given = new WeakMap();
     eventBus.on(['commandStack.changed', 'import.done'], () => {
       // Without a value: what a listener returns ends the event for everybody after it.
       this.kept = null;
@@ -52,11 +77,18 @@ class Scope {
     return this.at(businessObject);
   }
 
-  /** What can be used at this element: `[{name, info, detail, type?, params?}]`, each name once. */
+  /** What can be used at this element: `[{name, info, detail, type?, params?}]`, each name once. The same list as before when it says the same. */
   at(businessObject) {
     const found = [...this.everywhere(), ...repeated(businessObject)];
     const seen = new Set();
-    return found.filter((each) => each.name && !seen.has(each.name) && seen.add(each.name));
+    const now = found.filter((each) => each.name && !seen.has(each.name) && seen.add(each.name));
+    const before = this.given.get(businessObject);
+    if (before && alike(before, now)) {
+      // An editor that is handed another list closes what it was offering.
+      return before;
+    }
+    this.given.set(businessObject, now);
+    return now;
   }
 
   everywhere() {
@@ -71,7 +103,7 @@ class Scope {
     const found = [];
     const form = extension(bo, 'zeebe:FormDefinition')?.formId;
     const fields = form && this.book.forms.find((each) => each.id === form)?.fields;
-    found.push(...(fields ?? []).map((field) => made(field.key, `${field.label} · ${from}`, field.type)));
+    found.push(...(fields ?? []).map((field) => made(field.key, `${field.label} · ${from}`, words(KINDS[field.type] ?? 'text'))));
     const given = propertiesOf(bo);
     if (given.outcomes) {
       found.push(made(given['outcome.variable'] || 'outcome', `${given.outcomes} · ${from}`));
@@ -92,10 +124,12 @@ class Scope {
   }
 }
 
+const alike = (one, other) => one.length === other.length && one.every((each, at) => ['name', 'info', 'detail'].every((key) => each[key] === other[at][key]));
+
 function general() {
   return [
     ...CASE.map(([name, info]) => ({ name, info: words(info) })),
-    ...FUNCTIONS.map(([name, params, info]) => ({ name, type: 'function', params: params.map((each) => ({ name: each })), info: words(info) })),
+    ...FUNCTIONS.map(([name, params, info]) => ({ name, type: 'function', params: parameters(params), info: words(info) })),
   ];
 }
 
@@ -105,7 +139,7 @@ function repeated(bo) {
     const loop = at.loopCharacteristics;
     const about = loop && extension(loop, 'zeebe:LoopCharacteristics');
     if (loop) {
-      found.push(...REPEATED.map((name) => ({ name, info: words('inside a repeated step') })));
+      found.push(...REPEATED.map(([name, info]) => ({ name, info: words(info) })));
     }
     if (about?.inputElement) {
       found.push({ name: about.inputElement, info: words('inside a repeated step') });

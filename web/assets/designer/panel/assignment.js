@@ -68,6 +68,15 @@ function listOf(from, { get, book, scope }, element) {
   return from === 'fields' ? fields(scope, carrier(element)) : book.list(from);
 }
 
+/** What is chosen from each list. */
+const ABOUT = {
+  roles: 'Everybody who holds it may take the step; the first who takes it does it.',
+  sections: 'A section, county or agency of the organisation.',
+  people: 'Only this person. Better a role: people change their posts.',
+  steps: 'A step of this drawing that comes before.',
+  fields: 'A field of a form, or a value that an earlier step gave.',
+};
+
 const first = (list) => list[0]?.id ?? '';
 
 /** Changes of the assignment, for whoever combines them with others. */
@@ -101,7 +110,7 @@ export function assignmentEntries(element, tools) {
     choiceEntry({
       id: 'banjie-assign',
       label: words('Who does it'),
-      help: words('Deputies during leave and people on a substitute list are added by the office, not drawn here.'),
+      help: words('Chosen from the organisation of the office. Who comes and goes is changed there, not here.'),
       options: () => STRATEGIES.map((each) => ({ id: each.id, label: words(each.label) })),
       get: () => readAssignment(bo)?.strategy.id ?? '',
       set: choose,
@@ -113,14 +122,29 @@ export function assignmentEntries(element, tools) {
     const get = () => readAssignment(bo)?.answers[key] ?? '';
     const set = (value) => write(now.strategy, { ...now.answers, [key]: value ?? '' });
     if (from === 'text') {
-      entries.push(textEntry({ id, label: words(label), help: words('For example: office, section_chief@office'), get, set }));
+      entries.push(textEntry({ id, label: words(label), help: words('Roles and sections by their codes, for example: office, section_chief@office'), get, set }));
     } else if (from === 'feel') {
-      entries.push(feelEntry({ id, label: words(label), feel: 'required', get, set, variables: () => tools.scope.at(bo) }));
+      entries.push(feelEntry({ id, label: words(label), help: words('Must give a login, or a list of logins or groups.'), feel: 'required', get, set, variables: () => tools.scope.at(bo) }));
     } else {
-      entries.push(choiceEntry({ id, label: words(label), options: () => listOf(from, tools, element), get, set: (value) => value && set(value), none: words('(choose)') }));
+      entries.push(choiceEntry({ id, label: words(label), help: words(ABOUT[from]), options: () => listOf(from, tools, element), get, set: (value) => value && set(value), none: words('(choose)') }));
     }
   }
-  return [...entries, ...excludeEntries(element, tools)];
+  return [...entries, deputyEntry(bo, element, tools), ...excludeEntries(element, tools)];
+}
+
+// -- deputies --------------------------------------------------------------------------------------------------------------
+
+/** What the step asks of who stands in during leave; the engine obeys it (`engine/organisation/eligibility.py`). */
+function deputyEntry(bo, element, tools) {
+  return choiceEntry({
+    id: 'banjie-deputy',
+    label: words('Deputies during leave'),
+    help: words('Who stands in for whom, and when, the office enters under “People”. Here a step can ask for the person, or for a certain deputy.'),
+    options: () => TERMS.deputies.map((each) => ({ id: each.id, label: words(each.label) })),
+    get: () => propertiesOf(bo).deputy ?? '',
+    set: (rule) => new Changes(tools.get, element).properties({ deputy: rule }).apply(),
+    none: words('As the office has entered them (usual)'),
+  });
 }
 
 // -- who must keep away --------------------------------------------------------------------------------------------------
@@ -150,7 +174,7 @@ export const { read: readExclude, write: writeExclude } = parted(TERMS.exclude, 
 
 /** Who must keep away: several steps, sections and fields can be named; a new line is offered below the last. */
 const ASKS = [
-  ['handler', 'Not who handled', null],
+  ['handler', 'Not who handled', 'Who did that step before cannot do this one too.'],
   ['people', 'Not the people named in', 'A field of a form with a person or a list of people.'],
   ['section', 'Not the section named in', 'Keeps everybody away whom the case is about.'],
 ];
@@ -168,6 +192,7 @@ function excludeEntries(element, tools) {
     flagEntry({
       id: 'banjie-exclude-starter',
       label: words('Not who registered the case'),
+      help: words('Nobody decides on their own matter.'),
       get: () => has,
       set: (on) => set(writeExclude([...parts.filter((each) => each.kind !== 'starter'), ...(on ? [{ kind: 'starter', value: '' }] : [])])),
     }),

@@ -9,69 +9,63 @@ import { carrier, Changes, propertiesOf } from './properties.js';
 /** Shown in a choice for "by an expression": a value of the model that begins with `=`. */
 const COMPUTED = '=';
 
+/*
+ * The components stand here by themselves, and what they show comes with the entry: a component made anew for each entry would be mounted
+ * anew at each change, and take the focus away from who is typing in it.
+ */
+
+function Choice({ element, id, label, help, options, get, set, computed, none }) {
+  const getOptions = () => {
+    const list = options().map(({ id: value, label: text }) => ({ value, label: text }));
+    const now = get();
+    const shown = [{ value: '', label: none }, ...list];
+    if (computed) {
+      shown.push({ value: COMPUTED, label: words('By an expression …') });
+    }
+    if (now && !now.startsWith('=') && !shown.some((each) => each.value === now)) {
+      shown.push({ value: now, label: words('{value} (not in the list)', { value: now }) });
+    }
+    return shown;
+  };
+  return h(SelectEntry, {
+    element,
+    id,
+    label,
+    description: help,
+    getOptions,
+    getValue: () => (computed && get()?.startsWith('=') ? COMPUTED : (get() ?? '')),
+    setValue: (value) => set(value === COMPUTED ? (get()?.startsWith('=') ? get() : '=') : value),
+  });
+}
+
+function Expression({ element, id, label, help, feel, get, set, variables, placeholder }) {
+  const debounce = useService('debounceInput');
+  const translate = useService('translate');
+  return h(FeelEntry, { element, id, label, description: help, feel, debounce, getValue: get, setValue: set, variables: variables(), translate, placeholder });
+}
+
+function Text({ element, id, label, help, get, set, validate, placeholder }) {
+  const debounce = useService('debounceInput');
+  return h(TextFieldEntry, { element, id, label, description: help, debounce, getValue: get, setValue: set, validate, placeholder });
+}
+
+function Flag({ element, id, label, help, get, set }) {
+  return h(CheckboxEntry, { element, id, label, description: help, getValue: get, setValue: set });
+}
+
+const View = ({ view }) => view();
+
 /** A select whose list comes from the book; a value that is not in it stays, and says so. */
-export function choiceEntry({ id, label, help, options, get, set, computed = false, none = words('(none)') }) {
-  return {
-    id,
-    isEdited: isFilled,
-    component: function Choice({ element }) {
-      const getOptions = () => {
-        const list = options().map(({ id: value, label: text }) => ({ value, label: text }));
-        const now = get();
-        const shown = [{ value: '', label: none }, ...list];
-        if (computed) {
-          shown.push({ value: COMPUTED, label: words('By an expression …') });
-        }
-        if (now && !now.startsWith('=') && !shown.some((each) => each.value === now)) {
-          shown.push({ value: now, label: words('{value} (not in the list)', { value: now }) });
-        }
-        return shown;
-      };
-      return h(SelectEntry, {
-        element,
-        id,
-        label,
-        description: help,
-        getOptions,
-        getValue: () => (computed && get()?.startsWith('=') ? COMPUTED : (get() ?? '')),
-        setValue: (value) => set(value === COMPUTED ? (get()?.startsWith('=') ? get() : '=') : value),
-      });
-    },
-  };
-}
+export const choiceEntry = (about) => ({ computed: false, none: words('(none)'), ...about, isEdited: isFilled, component: Choice });
 
-export function feelEntry({ id, label, help, feel, get, set, variables, placeholder }) {
-  return {
-    id,
-    isEdited: isFilled,
-    component: function Expression({ element }) {
-      const debounce = useService('debounceInput');
-      const translate = useService('translate');
-      return h(FeelEntry, { element, id, label, description: help, feel, debounce, getValue: get, setValue: set, variables: variables(), translate, placeholder });
-    },
-  };
-}
+export const feelEntry = (about) => ({ ...about, isEdited: isFilled, component: Expression });
 
-export function textEntry({ id, label, help, get, set, validate, placeholder }) {
-  return {
-    id,
-    isEdited: isFilled,
-    component: function Text({ element }) {
-      const debounce = useService('debounceInput');
-      return h(TextFieldEntry, { element, id, label, description: help, debounce, getValue: get, setValue: set, validate, placeholder });
-    },
-  };
-}
+export const textEntry = (about) => ({ ...about, isEdited: isFilled, component: Text });
 
-export function flagEntry({ id, label, help, get, set }) {
-  return {
-    id,
-    isEdited: (node) => Boolean(node?.checked),
-    component: function Flag({ element }) {
-      return h(CheckboxEntry, { element, id, label, description: help, getValue: get, setValue: set });
-    },
-  };
-}
+export const flagEntry = (about) => ({ ...about, isEdited: (node) => Boolean(node?.checked), component: Flag });
+
+/** Anything else: `view()` gives what is shown. */
+export const viewEntry = (about) => ({ ...about, component: View });
 
 /** A dot on the group when something is set; the node is the input of the entry. */
 function isFilled(node) {
@@ -93,7 +87,9 @@ export function fieldEntries(field, element, { get, book, scope }) {
     ];
     const entries = [choiceEntry({ ...about, options, computed: field.expression })];
     if (field.expression && value().startsWith('=')) {
-      entries.push(feelEntry({ id: `${id}-feel`, label: words('Expression'), feel: 'required', get: value, set, variables }));
+      // An expression that is empty for a moment is still one: the field must not vanish under the hands.
+      const write = (text) => set(text || '=');
+      entries.push(feelEntry({ id: `${id}-feel`, label: words('Expression'), help: words('Computed from the values of the case when the step is reached.'), feel: 'required', get: value, set: write, variables }));
     }
     return entries;
   }

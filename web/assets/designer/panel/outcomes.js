@@ -61,11 +61,16 @@ function nextOutcome(list) {
   return { value: `choice${number}`, label: words('Button {number}', { number }), opinion: false, confirm: '', unchecked: false };
 }
 
-export function outcomesGroup(element, { get }) {
+/** `follow(element, tools, list, [before, after])` writes the buttons where more than they depends on them, and tells whether it did. */
+export function outcomesGroup(element, tools, follow = () => false) {
   const bo = carrier(element);
   const list = () => readOutcomes(propertiesOf(bo));
-  const write = (next) => new Changes(get, element).properties(writeOutcomes(next)).apply();
-  const change = (index, part) => write(list().map((each, at) => (at === index ? { ...each, ...part } : each)));
+  const write = (next, renamed) => follow(element, tools, next, renamed) || new Changes(tools.get, element).properties(writeOutcomes(next)).apply();
+  const change = (index, part) => {
+    const before = list();
+    const renamed = part.value !== undefined && part.value !== before[index].value ? [before[index].value, part.value] : null;
+    write(before.map((each, at) => (at === index ? { ...each, ...part } : each)), renamed);
+  };
   const items = list().map((outcome, index) => {
     const id = `banjie-outcome-${index}`;
     const valid = (text) => {
@@ -78,10 +83,10 @@ export function outcomesGroup(element, { get }) {
       id,
       label: `${outcome.label}${outcome.opinion ? ` · ${words('opinion')}` : ''}`,
       entries: [
-        textEntry({ id: `${id}-label`, label: words('Text on the button'), get: () => list()[index]?.label, set: (text) => change(index, { label: plain(text) || outcome.value }) }),
+        textEntry({ id: `${id}-label`, label: words('Text on the button'), help: words('What the person reads on it: a verb, two to four characters.'), get: () => list()[index]?.label, set: (text) => change(index, { label: plain(text) || outcome.value }) }),
         textEntry({ id: `${id}-value`, label: words('Value for conditions'), help: words('What the flows after this step ask for.'), validate: valid, get: () => list()[index]?.value, set: (text) => text && change(index, { value: text }) }),
-        flagEntry({ id: `${id}-opinion`, label: words('An opinion must be written'), get: () => list()[index]?.opinion, set: (on) => change(index, { opinion: on }) }),
-        flagEntry({ id: `${id}-unchecked`, label: words('The form need not be complete (as when returning)'), get: () => list()[index]?.unchecked, set: (on) => change(index, { unchecked: on }) }),
+        flagEntry({ id: `${id}-opinion`, label: words('An opinion must be written'), help: words('Without one the button does nothing.'), get: () => list()[index]?.opinion, set: (on) => change(index, { opinion: on }) }),
+        flagEntry({ id: `${id}-unchecked`, label: words('The form need not be complete (as when returning)'), help: words('What was filled in is then not kept either.'), get: () => list()[index]?.unchecked, set: (on) => change(index, { unchecked: on }) }),
         textEntry({ id: `${id}-confirm`, label: words('Question before it is done'), help: words('For what cannot be taken back: name the consequence. Empty: no question.'), get: () => list()[index]?.confirm, set: (text) => change(index, { confirm: plain(text) }) }),
       ],
       autoFocusEntry: `${id}-label`,

@@ -31,6 +31,7 @@ export class Changes {
   /** `element` is what has to be drawn anew, where it is another than that of the panel. */
   update(moddleElement, properties, element = this.element) {
     this.commands.push({ cmd: 'element.updateModdleProperties', context: { element, moddleElement, properties } });
+    return this;
   }
 
   make(type, properties, parent) {
@@ -46,6 +47,11 @@ export class Changes {
       this.values.set(bo, [...(bo.extensionElements?.values ?? [])]);
     }
     return this.values.get(bo);
+  }
+
+  /** What is drawn for `bo`: that of the panel, or a flow beside it. */
+  #drawn(bo) {
+    return bo === this.bo ? this.element : (this.get('elementRegistry').get(bo.id) ?? this.element);
   }
 
   /** Sets attributes of the extension element `type` of `bo`; `null` removes the whole element. */
@@ -65,8 +71,8 @@ export class Changes {
   }
 
   /** Sets our attributes; an empty value removes one. Others, and their order, stay. */
-  properties(wanted) {
-    const values = this.#values(this.bo);
+  properties(wanted, bo = this.bo) {
+    const values = this.#values(bo);
     const list = values.find((each) => is(each, 'zeebe:Properties'));
     let entries = [...(list?.properties ?? [])];
     for (const [name, value] of Object.entries(wanted)) {
@@ -75,7 +81,7 @@ export class Changes {
         entries = entries.filter((each) => each.name !== name);
       } else if (known) {
         if (known.value !== value) {
-          this.update(known, { value });
+          this.update(known, { value }, this.#drawn(bo));
         }
         entries = entries.filter((each) => each === known || each.name !== name);
       } else {
@@ -85,9 +91,9 @@ export class Changes {
     if (!entries.length && list) {
       values.splice(values.indexOf(list), 1);
     } else if (list) {
-      this.update(list, { properties: entries });
+      this.update(list, { properties: entries }, this.#drawn(bo));
     } else if (entries.length) {
-      const made = this.make('zeebe:Properties', { properties: entries }, this.bo.extensionElements);
+      const made = this.make('zeebe:Properties', { properties: entries }, bo.extensionElements);
       entries.forEach((each) => (each.$parent = made));
       values.push(made);
     }
@@ -112,11 +118,11 @@ export class Changes {
     for (const [bo, values] of this.values ?? []) {
       const before = bo.extensionElements;
       if (before) {
-        this.update(before, { values });
+        this.update(before, { values }, this.#drawn(bo));
       } else if (values.length) {
         const made = this.make('bpmn:ExtensionElements', { values }, bo);
         values.forEach((each) => (each.$parent = made));
-        this.update(bo, { extensionElements: made });
+        this.update(bo, { extensionElements: made }, this.#drawn(bo));
       }
     }
     if (this.commands.length) {

@@ -13,7 +13,7 @@ import { outcomesGroup } from './outcomes.js';
 import { carrier, extension, propertiesOf } from './properties.js';
 import { openingEntry, REFERENCES, referenceEntry } from './references.js';
 import { rightsEntries } from './rights.js';
-import { signingEntries } from './signing.js';
+import { putButtons, signingEntries } from './signing.js';
 import { FIELDS, GROUPS } from './table.js';
 import { tellingEntries } from './telling.js';
 
@@ -86,7 +86,7 @@ class Provider {
         component: ListGroup,
         element,
         tooltip: words('What the person can decide at this step. Without buttons the step is simply completed.'),
-        ...outcomesGroup(element, this.tools),
+        ...outcomesGroup(element, this.tools, putButtons),
       });
     }
     for (const { id, label, help } of GROUPS) {

@@ -2,7 +2,7 @@
 import { h } from '@bpmn-io/properties-panel/preact';
 
 import { words } from '../words.js';
-import { choiceEntry } from './entries.js';
+import { choiceEntry, viewEntry } from './entries.js';
 import { carrier, Changes, extension } from './properties.js';
 
 export const REFERENCES = [
@@ -51,9 +51,9 @@ export function setReference(get, element, kind, id) {
 
 /** Below the choice: what is chosen, opened in place; or a new one. The page does it (`banjie.open`). */
 export function openingEntry(reference, element, { get }) {
-  return {
+  return viewEntry({
     id: `banjie-${reference.attribute}-open`,
-    component: function Opening() {
+    view: () => {
       const id = extension(carrier(element), reference.type)?.[reference.attribute] ?? '';
       const expression = id.startsWith('=');
       const fire = (wanted) => get('eventBus').fire('banjie.open', { element, kind: reference.kind, id: wanted });
@@ -65,5 +65,5 @@ export function openingEntry(reference, element, { get }) {
         reference.make ? key('make', reference.make, '') : null,
       );
     },
-  };
+  });
 }

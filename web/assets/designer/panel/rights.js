@@ -5,6 +5,7 @@
 import { h } from '@bpmn-io/properties-panel/preact';
 
 import { words } from '../words.js';
+import { viewEntry } from './entries.js';
 import { carrier, Changes, extension, propertiesOf } from './properties.js';
 
 const CHOICES = [
@@ -78,10 +79,10 @@ export function rightsEntries(element, { get, book }) {
       ),
     );
   };
-  const table = {
+  const table = viewEntry({
     id: 'banjie-rights',
     isEdited: () => Boolean(rights.hidden.length || rights.readonly.length),
-    component: () =>
+    view: () =>
       h(
         'div',
         { class: 'bio-properties-panel-entry designer__rights', 'data-entry-id': 'banjie-rights' },
@@ -98,6 +99,6 @@ export function rightsEntries(element, { get, book }) {
           h('tbody', null, fields.map((each) => row(each)), unknown.map((name) => row({ path: name, label: words('{value} (not in the form)', { value: name }) }, true))),
         ),
       ),
-  };
+  });
   return [table];
 }

@@ -9,11 +9,11 @@ import { h } from '@bpmn-io/properties-panel/preact';
 
 import { words } from '../words.js';
 import { assign, fields } from './assignment.js';
-import { choiceEntry, feelEntry, textEntry } from './entries.js';
+import { choiceEntry, feelEntry, textEntry, viewEntry } from './entries.js';
 import { readOutcomes, writeOutcomes } from './outcomes.js';
 import { carrier, Changes, extension, propertiesOf } from './properties.js';
-import { drawResult, flowsAfter } from './signing_result.js';
-import { MODES, read, write } from './signing_terms.js';
+import { drawResult, flowsAfter, WAY } from './signing_result.js';
+import { MODES, read, sameButForButtons, write } from './signing_terms.js';
 
 const SIGNER = 'signer';
 const VOTE = 'vote';
@@ -39,6 +39,10 @@ function sides(list) {
   };
 }
 
+/** What the panel noted at the step when it wrote it, or null: in files from before there was a mark, or from elsewhere. */
+const markOf = (given) => (given.signing ? { mode: given.signing, agree: given['signing.agree'], oppose: given['signing.oppose'] } : null);
+const UNMARKED = { signing: '', 'signing.agree': '', 'signing.oppose': '' };
+
 /** The choices that stand in the model; `{mode: 'other'}` for a repetition that is none of ours, null for none. */
 export function readSigning(bo) {
   const loop = bo.loopCharacteristics;
@@ -61,6 +65,7 @@ export function readSigning(bo) {
       },
       sides(readOutcomes(given)),
       flowsAfter(bo).map((each) => each.conditionExpression?.body ?? ''),
+      markOf(given),
     );
   return choices || { mode: OTHER };
 }
@@ -70,6 +75,7 @@ function remove(element, get) {
   const changes = new Changes(get, element);
   const signer = extension(bo.loopCharacteristics, 'zeebe:LoopCharacteristics')?.inputElement;
   changes.update(bo, { loopCharacteristics: undefined });
+  changes.properties(UNMARKED);
   if (propertiesOf(bo)['outcome.variable'] === VOTE) {
     changes.properties({ 'outcome.variable': '' }).input(VOTE, null);
   }
@@ -79,15 +85,18 @@ function remove(element, get) {
   changes.apply();
 }
 
-/** Writes all of it, and the flows after it that asked for what was written before, as one step of undo. */
-function put(element, { get, book }, part) {
+/**
+ * Writes all of it, and the flows after it that asked for what was written before, as one step of undo. `list` are the buttons that the
+ * step is to have from now on; without it those it has, or those of a ballot where there is nothing to choose between.
+ */
+function put(element, { get, book }, part, list = null) {
   const bo = carrier(element);
   const now = readSigning(bo);
   const known = now && now.mode !== OTHER ? now : null;
   const given = propertiesOf(bo);
-  const outcomes = readOutcomes(given);
+  const outcomes = list ?? readOutcomes(given);
   // One button alone is no vote.
-  const votable = outcomes.length > 1;
+  const votable = Boolean(list) || outcomes.length > 1;
   const buttons = votable ? outcomes : BALLOT.map((each) => ({ ...each, label: words(each.label) }));
   const about = known && extension(bo.loopCharacteristics, 'zeebe:LoopCharacteristics');
   const first = book.list('groups')[0]?.id;
@@ -102,8 +111,13 @@ function put(element, { get, book }, part) {
     signer: SIGNER,
     ...known,
     ...part,
-    ...sides(buttons),
   };
+  const usual = sides(buttons);
+  for (const side of ['agree', 'oppose']) {
+    if (!buttons.some((each) => each.value === choices[side])) {
+      choices[side] = usual[side];
+    }
+  }
   const terms = write(choices);
   const changes = new Changes(get, element);
   const loop = changes.make('bpmn:MultiInstanceLoopCharacteristics', { isSequential: terms.sequential }, bo);
@@ -122,17 +136,38 @@ function put(element, { get, book }, part) {
   changes.update(bo, { loopCharacteristics: loop });
   if (known) {
     const before = write(known);
-    for (const condition of flowsAfter(bo).map((each) => each.conditionExpression).filter(Boolean)) {
+    for (const flow of flowsAfter(bo).filter((each) => each.conditionExpression)) {
       for (const which of ['passed', 'unmet']) {
-        if (condition.body === before[which] && terms[which] !== condition.body) {
-          changes.update(condition, { body: terms[which] });
+        if (asks(flow, which, before[which]) && terms[which] !== flow.conditionExpression.body) {
+          changes.update(flow.conditionExpression, { body: terms[which] });
         }
       }
     }
   }
-  changes.properties({ ...(votable ? {} : writeOutcomes(buttons)), 'outcome.variable': choices.vote }).input(choices.vote, '=null');
+  const mark = { signing: choices.mode, 'signing.agree': choices.agree, 'signing.oppose': choices.oppose };
+  changes.properties({ ...(votable && !list ? {} : writeOutcomes(buttons)), ...mark, 'outcome.variable': choices.vote }).input(choices.vote, '=null');
   assign(changes, { assignee: `=${choices.signer}` });
   changes.apply();
+}
+
+/** Whether a flow is the one for `way`: it asks for just that, or was drawn for it and still does but for the names of buttons. */
+function asks(flow, way, text) {
+  const body = flow.conditionExpression?.body;
+  return body !== undefined && (body === text || (propertiesOf(flow)[WAY] === way && sameButForButtons(body, text)));
+}
+
+/**
+ * The buttons of a step where several vote: what counts the votes follows them. `renamed` is `[before, after]` when one got another value.
+ * Gives whether it did so; otherwise nobody votes here.
+ */
+export function putButtons(element, tools, list, renamed) {
+  const now = readSigning(carrier(element));
+  if (!now || now.mode === OTHER) {
+    return false;
+  }
+  const part = Object.fromEntries(['agree', 'oppose'].map((side) => [side, renamed && now[side] === renamed[0] ? renamed[1] : now[side]]));
+  put(element, tools, part, list);
+  return true;
 }
 
 const shareName = (share) => {
@@ -156,6 +191,7 @@ function shareEntries(id, label, help, value, set, none) {
       textEntry({
         id: `${id}-own`,
         label: words('Or written, as 2/3 or 60%'),
+        help: words('Where none of the usual ones fits.'),
         get: () => value,
         set: (text) => shareOf(text) && set(shareOf(text)),
         validate: (text) => (shareOf(text) ? undefined : words('A part like 2/3, or a number above 0 and up to 100.')),
@@ -194,6 +230,7 @@ export function signingEntries(element, tools) {
     choiceEntry({
       id: 'banjie-signing-members',
       label: words('Who they are'),
+      help: words('Each of them gets the step when it begins.'),
       options: () => lists,
       get: () => (listed ? now.members : `=${now.members}`),
       set: (text) => text && set({ members: text.startsWith('=') ? text.slice(1) || '[]' : text }),
@@ -211,6 +248,9 @@ export function signingEntries(element, tools) {
   if (now.present || now.quorum || now.recused) {
     entries.push(...shareEntries('banjie-signing-quorum', 'Quorum', 'So many of those who are due must be there; otherwise nobody is asked.', now.quorum, (quorum) => set({ quorum }), words('(no quorum)')));
   }
+  const buttons = () => readOutcomes(propertiesOf(bo)).map((each) => ({ id: each.value, label: each.label }));
+  const side = (key, label, help) => choiceEntry({ id: `banjie-signing-${key}`, label: words(label), help: words(help), options: buttons, get: () => now[key], set: (value) => value && set({ [key]: value }), none: words('(choose)') });
+  entries.push(side('agree', 'Button that agrees', 'Counted as a vote for it.'), side('oppose', 'Button that opposes', 'Counted as a vote against it. Any other button is an abstention.'));
   const mode = MODES.find((each) => each.id === now.mode);
   if (mode.share) {
     entries.push(...shareEntries('banjie-signing-share', 'Share', mode.id === 'ballot' ? 'More than this share must agree.' : 'At least this share must agree.', now.share, (share) => set({ share })));
@@ -220,6 +260,7 @@ export function signingEntries(element, tools) {
       choiceEntry({
         id: 'banjie-signing-of',
         label: words('Counted by'),
+        help: words('What the share is a share of.'),
         options: () => [
           { id: 'due', label: words('All who are due, without the recused') },
           { id: 'called', label: words('Those who are there') },
@@ -239,30 +280,30 @@ function resultEntries(element, { get }, now) {
   const flows = flowsAfter(bo);
   if (!flows.length) {
     return [
-      {
+      viewEntry({
         id: 'banjie-signing-draw',
-        component: () =>
+        view: () =>
           h(
             'div',
             { class: 'bio-properties-panel-entry' },
             h('p', { class: 'bio-properties-panel-description' }, words('The votes say nothing yet about where the case goes.')),
             h('button', { type: 'button', class: 'btn btn-sm', 'data-signing-draw': '', onClick: () => drawResult(get, element, terms, { unmet: Boolean(now.quorum || now.recused) }) }, words('Draw what follows: passed or not')),
           ),
-      },
+      }),
     ];
   }
   const options = () => flows.map((flow) => ({ id: flow.id, label: flow.name || flow.targetRef?.name || flow.id }));
-  const chosen = (text) => flows.find((flow) => flow.conditionExpression?.body === text)?.id ?? '';
-  const choose = (text) => (id) => {
+  const taken = (way, text) => flows.find((flow) => asks(flow, way, text));
+  const choose = (way, text) => (id) => {
     const changes = new Changes(get, element);
     const drawn = (each) => get('elementRegistry').get(each.id);
-    const before = flows.find((flow) => flow.conditionExpression?.body === text);
+    const before = taken(way, text);
     const flow = flows.find((each) => each.id === id);
     if (before && before !== flow) {
-      changes.update(before, { conditionExpression: undefined }, drawn(before));
+      changes.update(before, { conditionExpression: undefined }, drawn(before)).properties({ [WAY]: '' }, before);
     }
     if (flow) {
-      changes.update(flow, { conditionExpression: changes.make('bpmn:FormalExpression', { body: text }, flow) }, drawn(flow));
+      changes.update(flow, { conditionExpression: changes.make('bpmn:FormalExpression', { body: text }, flow) }, drawn(flow)).properties({ [WAY]: way }, flow);
       const gateway = flow.sourceRef;
       const rest = flows.filter((each) => each !== flow && (each === before || !each.conditionExpression));
       // The one flow without a condition is what happens otherwise.
@@ -270,6 +311,10 @@ function resultEntries(element, { get }, now) {
     }
     changes.apply();
   };
-  const entry = (key, label, text) => choiceEntry({ id: `banjie-signing-${key}`, label: words(label), options, get: () => chosen(text), set: choose(text), none: words('(choose)') });
-  return [entry('passed', 'When it passes', terms.passed), ...(now.quorum || now.recused ? [entry('unmet', 'When nobody could be asked', terms.unmet)] : [])];
+  const entry = (key, label, help) =>
+    choiceEntry({ id: `banjie-signing-${key}`, label: words(label), help: words(help), options, get: () => taken(key, terms[key])?.id ?? '', set: choose(key, terms[key]), none: words('(choose)') });
+  return [
+    entry('passed', 'When it passes', 'The way out of the gateway that is taken then; the others are for when it does not.'),
+    ...(now.quorum || now.recused ? [entry('unmet', 'When nobody could be asked', 'Without a quorum, or when all are recused. The case must have a way on here too.')] : []),
+  ];
 }

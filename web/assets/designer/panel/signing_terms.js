@@ -1,6 +1,7 @@
 /**
  * What is written for several people on one step (`signing_terms.json`), filled in and read back. A model is only read as a mode
  * when writing that mode with the choices found gives the very same texts; so nothing drawn by hand is ever taken for something else.
+ * The step also carries a mark of its own (`signing`, `signing.agree`, `signing.oppose`): which buttons are counted does not depend on words.
  */
 import TERMS from './signing_terms.json';
 
@@ -79,21 +80,50 @@ const readShare = (mode, ends) => {
   return found ? `${found[2]}/${found[1]}` : mode.share;
 };
 
+/** The buttons that a condition counts, in the order in which it names them. */
+const counted = (texts) => [...new Set(texts.flatMap((text) => [...(text ?? '').matchAll(/\[item\.[^\s=\]]+ = "([^"]*)"\]/g)].map((match) => match[1])))];
+
 /**
- * The choices of what is written, or null. `sides` are the buttons `{agree, oppose}`, `after` the conditions of the flows that follow:
- * what the early end does not tell (counted by who is due, or by who is there) they do.
+ * Which buttons agree and oppose in what is written: as the step itself says (`mark`), else by their usual values, else by what
+ * stands in the texts, either way round.
  */
-export function read({ called, ends, sequential, votes, vote, signer }, sides, after = []) {
+function sidesOf(mark, usual, texts) {
+  const [first, second] = counted(texts);
+  const found = [mark?.agree && { agree: mark.agree, oppose: mark.oppose ?? usual.oppose }, usual];
+  if (first !== undefined) {
+    found.push({ ...usual, agree: first }, { ...usual, oppose: first });
+  }
+  if (second !== undefined) {
+    found.push({ agree: first, oppose: second }, { agree: second, oppose: first });
+  }
+  return found.filter(Boolean);
+}
+
+/**
+ * The choices of what is written, or null. `mark` is what the panel noted at the step (`{mode, agree, oppose}`) or null; `usual` are the
+ * buttons `{agree, oppose}` by their values; `after` the conditions of the flows that follow: what the early end does not tell (counted by
+ * who is due, or by who is there) they do.
+ */
+export function read({ called, ends, sequential, votes, vote, signer }, usual, after = [], mark = null) {
   const who = readCalled((called ?? '').trim());
   const fitting = [];
-  for (const mode of MODES) {
-    for (const of of ['due', 'called']) {
-      const choices = { ...who, ...sides, mode: mode.id, of, share: readShare(mode, ends ?? ''), votes, vote, signer };
-      const again = write(choices);
-      if (again.called === (called ?? '').trim() && (again.ends ?? '') === (ends ?? '').trim() && again.sequential === Boolean(sequential)) {
-        fitting.push({ choices, passed: again.passed });
+  const modes = [...MODES].sort((a, b) => Number(b.id === mark?.mode) - Number(a.id === mark?.mode));
+  for (const sides of sidesOf(mark, usual, [ends, ...after])) {
+    for (const mode of modes) {
+      for (const of of ['due', 'called']) {
+        const choices = { ...who, ...sides, mode: mode.id, of, share: readShare(mode, ends ?? ''), votes, vote, signer };
+        const again = write(choices);
+        if (again.called === (called ?? '').trim() && (again.ends ?? '') === (ends ?? '').trim() && again.sequential === Boolean(sequential)) {
+          fitting.push({ choices, passed: again.passed });
+        }
       }
     }
   }
   return (fitting.find((each) => after.includes(each.passed)) ?? fitting[0])?.choices ?? null;
+}
+
+/** Whether two texts are the same but for the names of buttons in them. */
+export function sameButForButtons(one, other) {
+  const plain = (text) => (text ?? '').replace(/ = "[^"]*"\]/g, ' = ""]');
+  return plain(one) === plain(other);
 }

@@ -1,10 +1,11 @@
-/** Copies the elements of a pattern into the open drawing. */
+/** Copies the elements of a pattern into the open drawing, and joins them to what is selected there. */
 import Modeler from 'bpmn-js/lib/Modeler.js';
 import { createReviver } from 'bpmn-js-native-copy-paste/lib/PasteUtil.js';
 import { is } from 'bpmn-js/lib/util/ModelUtil.js';
 import zeebe from 'zeebe-bpmn-moddle/resources/zeebe.json';
 
 import { translateModule } from '../../lib/words.js';
+import { words } from '../words.js';
 
 /** Room between what is there and what is put in. */
 const ROOM = 80;
@@ -30,6 +31,9 @@ function target(modeler) {
   if (selected && is(selected, 'bpmn:SubProcess') && !selected.collapsed) {
     return selected;
   }
+  if (selected && (is(selected, 'bpmn:FlowNode') || is(selected, 'bpmn:SequenceFlow'))) {
+    return is(selected.parent, 'bpmn:Lane') ? selected.parent.parent : selected.parent;
+  }
   if (!is(root, 'bpmn:Collaboration')) {
     return root;
   }
@@ -50,8 +54,78 @@ function freePlace(parent, modeler) {
   return { left: Math.min(...children.map((each) => each.x)), top: Math.max(...children.map((each) => each.y + each.height)) + ROOM };
 }
 
+/**
+ * Where the pattern joins what is there: into a flow (the selected one, or the only one after the selected step), after a step that leads
+ * nowhere yet, or after the start of an empty process. Null: it stands beside.
+ */
+function joint(parent, selected) {
+  const flows = (shape) => shape.outgoing.filter((each) => is(each, 'bpmn:SequenceFlow'));
+  const starts = (parent.children ?? []).filter((each) => is(each, 'bpmn:StartEvent') && !each.labelTarget);
+  const lonely = starts.length === 1 && !flows(starts[0]).length ? starts[0] : null;
+  if (!selected) {
+    return lonely && { after: lonely };
+  }
+  if (is(selected, 'bpmn:SequenceFlow')) {
+    return { flow: selected };
+  }
+  if (!is(selected, 'bpmn:FlowNode') || selected === parent || is(selected, 'bpmn:EndEvent') || flows(selected).length > 1) {
+    return null;
+  }
+  const [flow] = flows(selected);
+  return flow ? { flow } : { after: selected };
+}
+
+const leads = (shape, way) => shape[way].some((each) => is(each, 'bpmn:SequenceFlow'));
+
+/**
+ * Where a pattern begins and where it goes on: what nothing leads to (or, where it returns to its beginning, what stands leftmost), and the
+ * event from which nothing leads on. Patterns that stand beside the path have neither.
+ */
+function openEnds(elements, parent) {
+  const nodes = elements.filter((each) => each.parent === parent && !each.labelTarget && is(each, 'bpmn:FlowNode') && !each.businessObject.triggeredByEvent);
+  const first = [...nodes].sort((one, other) => one.x - other.x || one.y - other.y)[0];
+  return {
+    entry: nodes.find((each) => !leads(each, 'incoming') && !is(each, 'bpmn:BoundaryEvent')) ?? first,
+    exit: nodes.find((each) => !leads(each, 'outgoing') && is(each, 'bpmn:IntermediateThrowEvent')),
+  };
+}
+
+const COMMAND = 'banjie.snippet';
+
+/** Pastes and connects inside one command, so that one undo takes it away. */
+class Insertion {
+  static $inject = ['copyPaste', 'modeling'];
+
+  constructor(copyPaste, modeling) {
+    Object.assign(this, { copyPaste, modeling });
+  }
+
+  preExecute(context) {
+    const { tree, parent, point, place } = context;
+    context.elements = this.copyPaste.paste({ tree, element: parent, point }) ?? [];
+    const { entry, exit } = openEnds(context.elements, parent);
+    if (!place || !entry || !exit) {
+      return;
+    }
+    const connect = (from, to) => this.modeling.connect(from, to, { type: 'bpmn:SequenceFlow' });
+    if (place.flow) {
+      const next = place.flow.target;
+      this.modeling.reconnectEnd(place.flow, entry, { x: entry.x + entry.width / 2, y: entry.y + entry.height / 2 });
+      connect(exit, next);
+    } else {
+      connect(place.after, entry);
+      const end = this.modeling.createShape({ type: 'bpmn:EndEvent' }, { x: exit.x + exit.width + 80, y: exit.y + exit.height / 2 }, parent);
+      this.modeling.updateProperties(end, { name: words('Closed') });
+      connect(exit, end);
+    }
+  }
+}
+
+const ready = new WeakSet();
+
 /** Inserts the pattern, selects it and shows it; one step of undo. */
 export async function insert(snippet, modeler) {
+  const [selected] = modeler.get('selection').get();
   const tree = await treeOf(snippet.text, modeler.get('moddle'));
   const shapes = Object.values(tree).flat().filter((each) => !each.waypoints && !each.labelTarget);
   const box = {
@@ -63,8 +137,14 @@ export async function insert(snippet, modeler) {
   const parent = target(modeler);
   const { left, top } = freePlace(parent, modeler);
   const point = { x: Math.round(left + (box.right - box.left) / 2), y: Math.round(top + (box.bottom - box.top) / 2) };
-  const pasted = modeler.get('copyPaste').paste({ tree, element: parent, point });
-  const elements = pasted ?? [];
+  const stack = modeler.get('commandStack');
+  if (!ready.has(stack)) {
+    stack.registerHandler(COMMAND, Insertion);
+    ready.add(stack);
+  }
+  const context = { tree, parent, point, place: joint(parent, selected) };
+  stack.execute(COMMAND, context);
+  const { elements } = context;
   modeler.get('selection').select(elements.filter((each) => !each.labelTarget && !each.waypoints));
   const [first] = elements.filter((each) => !each.waypoints);
   if (first) {

@@ -6,6 +6,7 @@ import correction from './correction.bpmn';
 import countersign from './countersign.bpmn';
 import escalation from './escalation.bpmn';
 import expertDraw from './expert_draw.bpmn';
+import expertDrawForm from './expert_draw.json';
 import extension from './extension.bpmn';
 import jointReview from './joint_review.bpmn';
 import publicity from './publicity.bpmn';
@@ -20,7 +21,7 @@ export const SNIPPETS = [
   { id: 'joint_review', label: 'Joint review with silent consent', help: 'Several agencies give an opinion; who does not answer in time has none.', text: jointReview },
   { id: 'extension', label: 'Extension', help: 'Beside the main path: an extension is asked for, decided, and the limit extended.', text: extension },
   { id: 'call_back', label: 'Call-back', help: 'Asks the applicant by telephone; who is not content is handled again.', text: callBack },
-  { id: 'expert_draw', label: 'Draw of experts', help: 'Draws experts and lets each of them judge; two thirds decide.', text: expertDraw },
+  { id: 'expert_draw', label: 'Draw of experts', help: 'Draws experts and lets each of them judge; two thirds decide.', text: expertDraw, form: expertDrawForm },
   { id: 'escalation', label: 'Escalation when overdue', help: 'Beside the main path: when the limit is over the supervisor gets a step.', text: escalation },
   { id: 'withdrawal', label: 'Withdrawal', help: 'At any time the applicant may withdraw: the limits stop, the case ends.', text: withdrawal },
 ];
