@@ -2,29 +2,19 @@
  * Two drawings of one process side by side. Each `[data-design-diff]` names the id of its JSON `{old, new}`; what was added, removed,
  * changed or moved is marked in the drawings and listed below them; a line of the list shows its element.
  */
-import { diff } from 'bpmn-js-differ';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer.js';
+import zeebe from 'zeebe-bpmn-moddle/resources/zeebe.json';
 
-import dictionary from './i18n/differ.zh.json';
 import { pageData } from './lib/http.js';
-import { addWords, translateModule, words } from './lib/words.js';
-
-addWords('zh', dictionary);
-
-/** Key of the differ, name of the kind, its word, and the sides on which it is marked. */
-const KINDS = [
-  ['_added', 'added', 'Added', ['new']],
-  ['_removed', 'removed', 'Removed', ['old']],
-  ['_changed', 'changed', 'Changed', ['old', 'new']],
-  ['_layoutChanged', 'moved', 'Moved', ['old', 'new']],
-];
+import { differenceText, modelDifferences } from './lib/model_diff.js';
+import { translateModule, words } from './lib/words.js';
 
 async function drawn(place, xml) {
   if (!xml) {
     place.textContent = words('There is no drawing.');
     return null;
   }
-  const viewer = new NavigatedViewer({ container: place, additionalModules: [translateModule] });
+  const viewer = new NavigatedViewer({ container: place, additionalModules: [translateModule], moddleExtensions: { zeebe } });
   try {
     await viewer.importXML(xml);
   } catch (error) {
@@ -36,16 +26,6 @@ async function drawn(place, xml) {
   viewer.get('canvas').zoom('fit-viewport', 'auto');
   place.dataset.drawn = 'yes';
   return viewer;
-}
-
-function found(old, fresh) {
-  const result = diff(old.getDefinitions(), fresh.getDefinitions());
-  return KINDS.flatMap(([key, kind, label, sides]) =>
-    Object.entries(result[key] ?? {}).map(([id, about]) => {
-      const element = about.model ?? about;
-      return { id, kind, label: words(label), sides, name: element?.name || id };
-    }),
-  );
 }
 
 function show(viewers, id) {
@@ -68,7 +48,7 @@ async function compare(section) {
   if (!viewers.old || !viewers.new) {
     return;
   }
-  const changes = found(viewers.old, viewers.new);
+  const changes = modelDifferences(viewers.old.getDefinitions(), viewers.new.getDefinitions());
   for (const { id, kind, sides } of changes) {
     for (const side of sides) {
       if (viewers[side].get('elementRegistry').get(id)) {
@@ -77,8 +57,9 @@ async function compare(section) {
     }
   }
   list.replaceChildren(
-    ...changes.map(({ id, kind, label, name }) => {
-      const button = Object.assign(document.createElement('button'), { type: 'button', textContent: `${label}：${name}`, className: `diff__item is-${kind}` });
+    ...changes.map((each) => {
+      const { id, kind } = each;
+      const button = Object.assign(document.createElement('button'), { type: 'button', textContent: differenceText(each), className: `diff__item is-${kind}` });
       button.addEventListener('click', () => show(viewers, id));
       const line = document.createElement('li');
       line.append(button);

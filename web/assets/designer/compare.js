@@ -1,25 +1,12 @@
 /** What differs between two versions of a process, in words and on the drawing; of other files, which lines. */
-import { diff } from 'bpmn-js-differ';
-
+import { differenceText, modelDifferences } from '../lib/model_diff.js';
 import { dialog, node } from './dom.js';
 import { words } from './words.js';
 
-const KINDS = [
-  ['_added', 'added', 'Added'],
-  ['_removed', 'removed', 'Removed'],
-  ['_changed', 'changed', 'Changed'],
-  ['_layoutChanged', 'moved', 'Moved'],
-];
-
-const named = (element) => element?.name || element?.id || '';
-
-/** `[{kind, label, id, name}]`; throws when one of the texts cannot be read. */
+/** See {@link modelDifferences}; throws when one of the texts cannot be read. */
 export async function differences(moddle, before, after) {
   const [old, fresh] = await Promise.all([before, after].map(async (text) => (await moddle.fromXML(text)).rootElement));
-  const found = diff(old, fresh);
-  return KINDS.flatMap(([key, kind, label]) =>
-    Object.entries(found[key] ?? {}).map(([id, about]) => ({ kind, label: words(label), id, name: named(about.model ?? about) || id })),
-  );
+  return modelDifferences(old, fresh);
 }
 
 /** Marks them on the canvas of `modeler` until the next change. */
@@ -70,7 +57,7 @@ async function comparison(modeler, name, before, after) {
         mark(modeler, list);
       }
       return list.length
-        ? node('ul', {}, ...list.map((each) => node('li', { class: `is-${each.kind}`, text: `${each.label}：${each.name}` })))
+        ? node('ul', {}, ...list.map((each) => node('li', { class: `is-${each.kind}`, text: differenceText(each) })))
         : node('p', { text: words('Only the layout of the file differs, not what it says.') });
     } catch (error) {
       console.warn('not comparable as a process', name, error);
