@@ -28,6 +28,8 @@ let source = null;
 let open = false;
 /** The last question was not answered: then the page says since when, whatever becomes of the stream. */
 let lost = false;
+/** The server said that this is not for this person (any more): then nothing of it stays on the page. */
+let refused = false;
 let retry = null;
 let waiting = null;
 let asked = 0;
@@ -42,12 +44,13 @@ function show(kind) {
     polling: () => words('Refreshed every 30 seconds'),
     stale: () => words('Not refreshed since {time}: the server cannot be reached', { time: clockTime(new Date(brought)) }),
     ended: () => words('Not refreshed since {time}: please sign in again', { time: clockTime(new Date(brought)) }),
+    refused: () => words('This page is no longer among your duties, so it is empty now. Ask an administrator if you need it.'),
   }[kind]();
   for (const place of document.querySelectorAll('[data-live-state]')) {
     if (place.textContent !== text) {
       place.textContent = text;
       place.dataset.liveState = kind;
-      if (kind === 'stale' || kind === 'ended') {
+      if (kind !== 'live' && kind !== 'polling') {
         announce(text);
       }
     }
@@ -83,7 +86,7 @@ function news() {
 
 function listen() {
   clearTimeout(retry);
-  if (source || document.hidden) {
+  if (source || document.hidden || refused) {
     return;
   }
   source = new EventSource(poller.dataset.liveStream);
@@ -120,7 +123,7 @@ function onBeforeRequest(event) {
   }
   const byTimer = !event.detail.requestConfig.triggeringEvent;
   const recent = Date.now() - brought < Number(poller.dataset.liveMost ?? MOST);
-  if (byTimer && (engaged() || (open && recent))) {
+  if (refused || (byTimer && (engaged() || (open && recent)))) {
     event.preventDefault();
     return;
   }
@@ -133,10 +136,15 @@ function onAfterRequest(event) {
   }
   took = Date.now() - asked;
   const { status } = event.detail.xhr;
+  refused = status === 403 || status === 404;
   lost = !event.detail.successful;
   if (!lost) {
     brought = Date.now();
     show(open ? 'live' : 'polling');
+  } else if (refused) {
+    rest();
+    part()?.replaceChildren();
+    show('refused');
   } else {
     show(status === 401 ? 'ended' : 'stale');
   }
