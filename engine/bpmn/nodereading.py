@@ -213,6 +213,7 @@ class NodeReader(EventReading, TaskParser):
         if script is not None:
             spec.expression = self.compiled(script.get("expression"), always_feel=True)
             spec.result_variable = script.get("resultVariable")
+            self._check_result(spec)
             return
         standard = self.node.find(tag("script"))
         if standard is not None and spec.job_type is None:
@@ -228,6 +229,29 @@ class NodeReader(EventReading, TaskParser):
             spec.result_variable = called.get("resultVariable")
             if not called.get("decisionId"):
                 self.problem("zeebe.decision", T("“%(label)s” names no decision. Set the decision id.", label=spec.label))
+            self._check_result(spec)
+
+    def _check_result(self, spec: activities.BusinessRuleTask | activities.ScriptTask) -> None:
+        """A result that nobody keeps.
+
+        A warning, for the step runs and does no harm: the decision is taken and stands in the case's trail, but no variable gets it,
+        so nothing after the step can follow it.  Output mappings without a name for the result see nothing of it either.
+        """
+        name = spec.result_variable
+        if not name:
+            message = T("Nobody keeps the result of “%(label)s”: no step after it can use what it gives. Name a result variable.", label=spec.label)
+            self.problem("zeebe.no-result", message, "warning")
+            return
+        loop = self.node.find(f".//{zeebe('loopCharacteristics')}")
+        collected = loop is not None and name in (loop.get("outputElement") or "")
+        taken = any(mapping.source.expression is not None and name in mapping.source.expression.names for mapping in spec.outputs_)
+        if spec.outputs_ and not taken and not collected:
+            message = T(
+                "The result “%(name)s” of “%(label)s” stays inside the step, for its output mappings do not take it. "
+                "Add an output mapping for it, or remove the others.",
+                name=name, label=spec.label,
+            )  # fmt: skip
+            self.problem("zeebe.no-result", message, "warning")
 
     def read_callActivity(self, spec) -> None:
         called = self.extension("calledElement")

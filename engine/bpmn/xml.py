@@ -14,6 +14,15 @@ BPMNDI = "http://www.omg.org/spec/BPMN/20100524/DI"
 ZEEBE = "http://camunda.org/schema/zeebe/1.0"
 _FEEL = re.compile(r"(?:feel|https?://www\.omg\.org/spec/(?:feel/\d+|dmn/\d+/feel))/?", re.IGNORECASE)
 
+_LETTERS = (
+    "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
+    "\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+NCNAME = re.compile(f"[{_LETTERS}][{_LETTERS}.0-9\u00b7\u0300-\u036f\u203f\u2040-]*\\Z")
+"""What XML Schema allows as an id: a name without colon in the letters of any script (Namespaces in XML 1.0, third edition, NCName).
+
+``受理`` is one, and so is the rare ``䶮``, which libxml2 refuses because it still reads the letters of XML 1.0's fourth edition."""
+
 MAX_BYTES = 5 * 1024 * 1024
 """The largest model accepted, in bytes; the largest public reference models are below one megabyte."""
 

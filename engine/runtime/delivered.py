@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.runtime import dependents
 from engine.runtime.deploy import checksums_of, deploy, examine
 from engine.runtime.desk import DELIVERER
 
@@ -39,7 +40,9 @@ def deliver(engine: Engine, files: Mapping[str, bytes]) -> list[Kept]:
         versions: dict[tuple[str, str], list[Any]] = {}
         for each in engine.catalogue.all(conn):
             versions.setdefault((each.kind, each.id), []).append(each)
-        for item in examine(files, engine.catalogue)[0]:
+        items = examine(files, engine.catalogue)[0]
+        forms = {item.file: item.id for item in items if item.kind == "form"}
+        for item in items:
             known = sorted(versions.get((item.kind, item.id), ()), key=lambda each: each.version)
             if not known or known[-1].deployed_by == DELIVERER or known[-1].checksum == checksums[item.file]:
                 continue
@@ -47,6 +50,12 @@ def deliver(engine: Engine, files: Mapping[str, bytes]) -> list[Kept]:
             new = all(each.checksum != checksums[item.file] for each in known)
             kept[item.file] = Kept(item.file, latest.name, latest.version, latest.deployed_by) if new else kept.get(item.file)
     rest = {file: content for file, content in files.items() if file not in kept}
+    for problem in examine(rest, engine.catalogue)[1]:
+        # A delivered form without a field that the office's own process hides must not keep the program from starting.
+        if problem.rule == dependents.RIGHTS_RULE and problem.file in rest:
+            latest = engine.catalogue.find("form", forms[problem.file])
+            kept[problem.file] = Kept(problem.file, latest.name, latest.version, latest.deployed_by)
+            del rest[problem.file]
     if rest:
         deploy(engine, rest, DELIVERER)
     return [each for each in kept.values() if each is not None]

@@ -27,7 +27,9 @@ from engine.deadlines.rules import load_rules
 from engine.dmn import imported_files, read_together
 from engine.errors import Conflict, DeploymentRejected, EngineError, Problem
 from engine.forms import compile_form, rights
-from engine.runtime.limits import clock_properties, ladder_changes
+from engine.organisation import DEPUTY_RULES
+from engine.runtime import dependents
+from engine.runtime.limits import batches, clock_properties, ladder_changes
 from engine.runtime.live import MAX_LABEL, names
 from engine.runtime.sheets import parse_sheet, unresolved
 from engine.runtime.supervision import monitoring
@@ -156,9 +158,12 @@ def examine(
     problems.extend(_dead_references(found, catalogue))
     problems.extend(_clock_properties(found, catalogue))
     problems.extend(_field_rights(found, catalogue))
+    problems.extend(_deputy_rules(found))
     if directory is not None:
         problems.extend(_unknown_groups(found, directory))
     problems.extend(_unresolved_sheets(found, catalogue))
+    if catalogue is not None:
+        problems.extend(dependents.check(found, catalogue))
     return found, problems
 
 
@@ -235,6 +240,18 @@ def _field_rights(found: list[Found], catalogue: Catalogue | None) -> Iterable[P
         for property in (name for name in rights.PROPERTIES if name in node.properties):
             for message in _rights_problems(node, property, forms, catalogue):
                 yield Problem(item.file, node.line, node.bpmn_id, "form.field-rights", message)
+
+
+def _deputy_rules(found: list[Found]) -> Iterable[Problem]:
+    """What a step asks of a deputy in words that the engine does not know: nobody could stand in, and nobody would know why."""
+    for item, node in _elements(found):
+        value = node.properties.get("deputy")
+        if value is not None and value.expression is None and value.text.strip() and value.text.strip() not in DEPUTY_RULES:
+            message = T(
+                "“%(label)s”: “%(rule)s” is no rule for deputies. Choose one of %(known)s, or remove it.",
+                label=node.label, rule=value.text.strip(), known=", ".join(DEPUTY_RULES),
+            )  # fmt: skip
+            yield Problem(item.file, node.line, node.bpmn_id, "assignment.deputy", message)
 
 
 def _rights_problems(node: FlowNode, property: str, forms: Mapping[str, Any], catalogue: Catalogue | None) -> Iterable[Words]:
@@ -352,7 +369,7 @@ def deploy(
         deployment = _store(engine, files, found, problems, by, address, reason, based_on or {}, first)
     if any(each.kind == "ladders" and each.new and each.version > 1 for each in deployment.definitions):
         # The first of the running clocks follow at once, so that a small office sees the change; the acquirer brings the others.
-        ladder_changes.run(engine.desk, ladder_changes.SLICE)
+        ladder_changes.run(engine.desk, batches.SLICE)
     return deployment
 
 

@@ -268,3 +268,14 @@ def test_hostile_files_are_refused_in_seconds(what):
     problems = examine({"p.bpmn": foreign(HOSTILE[what])})[1]
     assert time.perf_counter() - began < 30
     assert 0 < len(problems) <= MAX_PROBLEMS + 10
+
+
+def test_a_large_file_is_told_its_own_faults_and_not_those_of_the_file_before():
+    def large(wrong: str) -> bytes:
+        steps = "".join(f'<userTask id="{wrong}{n}"/>' for n in range(2_500))
+        return foreign('<startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="x"/><userTask id="x" colour="red"/>' + steps)
+
+    # Five thousand faults first; the next file has one, and must not be told the others'.
+    assert len([each for each in found(large("1")) if each.rule == "xml.schema"]) > 50
+    schema = [each for each in found(large("t")) if each.rule == "xml.schema"]
+    assert [(each.element_id, "colour" in str(each.message)) for each in schema] == [("x", True)]

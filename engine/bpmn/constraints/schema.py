@@ -13,14 +13,13 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
 import SpiffWorkflow
 from lxml import etree
 
 from engine.bpmn.constraints.document import ACTIVITIES, Document, Element
-from engine.bpmn.xml import BPMN, local
+from engine.bpmn.xml import BPMN, NCNAME, local
 from engine.errors import Problem
 from engine.words import T, Words
 
@@ -66,6 +65,7 @@ _SUBJECT = re.compile(
 )
 _VALUE = re.compile(r"(?:\[facet '(?P<facet>\w+)'\] )?(?:The value )?'(?P<value>.*?)' (?:is not|has a length)", re.S)
 _TYPE = re.compile(r"(?:atomic|local atomic|list|union) type '(?:\{[^}]*\})?(?P<type>[^']+)'")
+_NAMES = frozenset(["ID", "IDREF", "NCName", "QName"])
 _SET = re.compile(r"element of the set \{(?P<set>.*)\}", re.S)
 _ATTRIBUTE = re.compile(r"The attribute '(?:\{[^}]*\})?(?P<attribute>[^']+)' is (?P<what>required|not allowed)")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (?P<names>.*) \)", re.S)
@@ -105,8 +105,8 @@ def _faults(tree: etree._ElementTree, size: int) -> tuple[int, list[tuple[int, s
     """How many faults there are, and the first of them as (line, path, reason of libxml2).
 
     Finding the place of a fault costs libxml2 a walk over all elements beside it, so a large file with tens of thousands of faults would
-    keep it busy for minutes.  A large file is therefore read once more with the schema, which is quick and stops counting at a hundred
-    faults; only a file with fewer is asked for their places.
+    keep it busy for minutes.  A large file is therefore read once more with the schema, which is quick; only a file with less than a
+    hundred faults is asked for their places.
     """
     with _lock:
         # One schema object has one error log, so two deployments at the same moment take turns.
@@ -116,11 +116,26 @@ def _faults(tree: etree._ElementTree, size: int) -> tuple[int, list[tuple[int, s
             try:
                 etree.fromstring(etree.tostring(tree), parser)
                 return 0, []
-            except etree.XMLSyntaxError as error:
-                if len(error.error_log) >= MAX_FINDINGS:
-                    return len(error.error_log) + 1, [(0, None, entry.message) for entry in error.error_log]
-        log = () if schema.validate(tree) else schema.error_log
-        return len(log), [(entry.line, entry.path, entry.message) for entry in islice(log, 10 * MAX_FINDINGS)]
+            except etree.XMLSyntaxError:
+                # The exception's own log is the thread's: it still holds what was found in other files.
+                told = list(parser.error_log)
+                faults = [entry.message for entry in told if not _rare_letters(entry.message)]
+            if not faults or len(told) >= MAX_FINDINGS:
+                return len(faults), [(0, None, message) for message in faults[: 10 * MAX_FINDINGS]]
+        log = [] if schema.validate(tree) else [entry for entry in schema.error_log if not _rare_letters(entry.message)]
+        return len(log), [(entry.line, entry.path, entry.message) for entry in log[: 10 * MAX_FINDINGS]]
+
+
+def _rare_letters(reason: str) -> bool:
+    """Whether libxml2 refuses an id, or a reference to one, only because it does not know all letters of the newer XML."""
+    subject = _SUBJECT.match(reason)
+    rest = subject["rest"] if subject else reason
+    value, type_ = _VALUE.match(rest), _TYPE.search(rest)
+    if value is None or type_ is None or value["value"].isascii():
+        return False
+    name, wanted = value["value"], type_["type"].rpartition(":")[2]
+    parts = name.split(":", 1) if wanted == "QName" else [name]
+    return wanted in _NAMES and all(NCNAME.match(part) for part in parts)
 
 
 def _at(tree: etree._ElementTree, path: str | None) -> Element | None:
@@ -192,7 +207,7 @@ def _explain(file: str, document: Document, element: Element | None, line: int, 
         if not value["value"].strip() and attribute is not None and attribute != "id":
             # Some tools write an empty reference for none.
             severity = "warning"
-        if attribute == "id" and document.by_id.get(value["value"]) not in (None, element):
+        if attribute == "id" and element is not None and document.by_id.get(value["value"]) not in (None, element):
             rule = "bpmn.duplicate-id"
             message = T("The id “%(id)s” is missing or used twice. Give each element an id of its own.", id=value["value"][:80])
         else:

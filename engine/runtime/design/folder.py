@@ -21,6 +21,8 @@ from engine.runtime.design import drafts
 from engine.runtime.design.exchange import draft_files, draft_name, text_of, title_of
 from engine.runtime.design.files import (
     FILE_LIMIT,
+    SHEET_FILE,
+    FileSet,
     Part,
     add_companion,
     checksum,
@@ -211,10 +213,28 @@ def import_folder(desk: Desk, root: Path, *, publish: bool = False, force: bool 
         answer.published = sorted(taken)
         return answer
     for folder in sorted({str(PurePosixPath(path).parent) for path in taken if path.startswith("processes/")} | set(_folders_of_forms(models, taken))):
-        chosen = draft_files(_of_folder(files, models, folder))
-        made = drafts.create(desk, title=title_of(chosen), files=chosen, note=f"{root.name}/{folder}", by=by)
-        answer.drafts.append((made.key, made.title))
+        for paths in _procedures(files, models, folder):
+            if not paths.isdisjoint(taken):
+                made = _draft_of(desk, {path: files[path] for path in sorted(paths)}, judged, note=f"{root.name}/{folder}", by=by)
+                answer.drafts.append((made.key, made.title))
     return answer
+
+
+def _draft_of(desk: Desk, chosen: Mapping[str, bytes], judged: Mapping[str, Judged], *, note: str, by: str) -> drafts.Draft:
+    """A draft of one procedure that knows which version in use each of its files was made from."""
+    texts = draft_files(chosen)
+    process_id = main_process(texts)
+    parts: dict[str, list[Part]] = {}
+    sums: dict[str, str] = {}
+    if process_id is not None and desk.engine.catalogue.find("process", process_id) is not None:
+        with desk.engine.reading() as conn:
+            current = file_set(desk, conn, process_id)
+        # A file that both sides changed, or that is older, was made from another version than the one in use.
+        based = {draft_name(PurePosixPath(path)) for path in chosen if path in judged and judged[path].state in ("same", "new")}
+        parts = {name: its for name, its in current.parts.items() if name in based}
+        sums = {name: checksum(current.files[name]) for name in parts}
+    title = "" if process_id is None or SHEET_FILE in texts else drafts.desk_name(desk, process_id)
+    return drafts.create(desk, title=(title or title_of(texts))[: drafts.TITLE_LIMIT], made=FileSet(texts, parts), sums=sums, note=note, by=by)
 
 
 def _folder_files(root: Path) -> dict[str, bytes]:
@@ -232,19 +252,45 @@ def _folder_files(root: Path) -> dict[str, bytes]:
     return found
 
 
+def _procedures(files: Mapping[str, bytes], models: Mapping[str, bytes], folder: str) -> list[set[str]]:
+    """The paths of each procedure of a folder: usually one; a folder like “shared” holds several processes, each with what it names."""
+    whole = _of_folder(files, models, folder)
+    drawings = [path for path in sorted(whole) if PurePosixPath(path).suffix.lower() == ".bpmn" and not is_companion(path)]
+    if len(drawings) < 2:
+        return [set(whole)]
+    found = examine_deployment({path: content for path, content in whole.items() if path in models})[0]
+    main = main_process({draft_name(PurePosixPath(path)): text_of(whole[path]) for path in whole if "/scenarios/" not in path})
+    groups: dict[str, set[str]] = {path: {path} for path in drawings}
+    for path in drawings:
+        own = [item for item in found if item.file == path]
+        wanted = _wanted(own) | {("procedure", item.id) for item in own}
+        groups[path] |= {item.file for item in found if (item.kind, item.id) in wanted}
+    named = set().union(*groups.values())
+    # What no drawing names, such as the README, goes with the process that the folder is known by.
+    first = next((item.file for item in found if item.kind == "process" and item.id == main), drawings[0])
+    groups[first] |= set(whole) - named
+    return list(groups.values())
+
+
+def _wanted(items: Iterable[Any]) -> set[tuple[str, str]]:
+    """(kind, id) of the forms and decisions that processes and sheets name."""
+    wanted: set[tuple[str, str]] = set()
+    for item in items:
+        if item.kind == "process":
+            for node in item.model.task_specs.values():
+                for kind, attribute in (("form", "form_id"), ("decision", "decision_id")):
+                    value = getattr(getattr(node, "inner", None) or node, attribute, None)
+                    if value is not None and value.expression is None:
+                        wanted.add((kind, value.text))
+        elif item.kind == "procedure":
+            wanted |= {("form", each) for each in (item.model.start.form, *(action.form for action in item.model.all_actions())) if each}
+    return wanted
+
+
 def _wanted_forms(models: Mapping[str, bytes], folder: str) -> set[str]:
     """Ids of the forms that the models of a folder name."""
     inside = {path: content for path, content in models.items() if str(PurePosixPath(path).parent) == folder}
-    wanted: set[str] = set()
-    for item in examine_deployment(inside)[0]:
-        if item.kind == "process":
-            for node in item.model.task_specs.values():
-                value = getattr(getattr(node, "inner", None) or node, "form_id", None)
-                if value is not None and value.expression is None:
-                    wanted.add(value.text)
-        elif item.kind == "procedure":
-            wanted |= {each for each in (item.model.start.form, *(action.form for action in item.model.all_actions())) if each}
-    return wanted
+    return {id for kind, id in _wanted(examine_deployment(inside)[0]) if kind == "form"}
 
 
 def _form_ids(models: Mapping[str, bytes]) -> dict[str, str]:
