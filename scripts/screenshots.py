@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Locator, Page, expect, sync_playwright  # noqa: E402
 
 from engine.deadlines.calendar import IN_LIEU, WORKDAY, provisional_year  # noqa: E402
-from engine.deadlines.notices_of_holidays import render_notice  # noqa: E402
+from engine.deadlines.notices_written import render_notice  # noqa: E402
 from tests.support.browser import Desk  # noqa: E402
 from tests.support.by_requests import RequestsPlayer  # noqa: E402
 from tests.support.player import SCENARIOS, read  # noqa: E402

@@ -1,7 +1,8 @@
 """Fixtures that any suite may use: a clock to move, databases of both kinds, an engine, a browser.
 
 ``BANJIE_TEST_REQUIRE=browser,postgres`` makes a missing part an error; without it the tests that need it are skipped and the
-end of the run says what was left out and why.
+end of the run says what was left out and why.  ``BANJIE_TEST_SLOWDOWN=4`` lets the pages of the browser tests run four times slower
+(``tests/support/browser.py``), as on a busy machine.
 """
 
 from __future__ import annotations

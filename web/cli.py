@@ -305,6 +305,16 @@ def worker(session: Session, types: tuple[str, ...], threads: int | None, once: 
     work(session, types, threads, once)
 
 
+@command(main, "refill-search")
+def refill_search(session: Session) -> None:
+    """Bring all cases to the searchable fields of the procedures in use now, instead of waiting until the nodes have done it."""
+    from engine.runtime.casework import terms
+
+    engine = session.engine()
+    require_tables(engine)
+    click.echo(session.say(T("%(count)d case(s) brought to the searchable fields in use.", count=terms.refill(engine.desk, everything=True))))
+
+
 cli_operations.add_to(main, command)
 cli_procedures.add_to(main, command)
 

@@ -64,6 +64,7 @@ class Settings:
     lockout_minutes: int
     password_min_length: int
     design_second_approval: bool
+    design_runs_at_once: int
     order_number: str
     bulletin_number: str
     paused_long_workdays: int
@@ -214,6 +215,7 @@ FIELDS: dict[str, Field] = {
     "lockout_minutes": _number(15, 1, 1440),
     "password_min_length": _number(10, 8, 128),
     "design_second_approval": Field(True, "true or false", _yes_no),
+    "design_runs_at_once": _number(1, 1, 16),
     "paused_long_workdays": _number(10, 1, 250),
     "order_number": Field("周科督〔{year}〕{serial}号", "a number with {year} and {serial}, each once", _text(_ORDER_NUMBER)),
     "bulletin_number": Field("周科通报〔{year}〕{serial}号", "a number with {year} and {serial}, each once", _text(_ORDER_NUMBER)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
@@ -25,6 +25,8 @@ class Kind:
 
 
 NOTHING_CHANGED = T("Nothing was changed.")
+BY_ONESELF = T("You have dealt with this already")
+"""The title of a conflict with one's own earlier click, in this tab or another."""
 
 KINDS: dict[type[Exception], Kind] = {
     NotFound: Kind(404, "not_found", T("Not found"), NOTHING_CHANGED, T("Check the address, or go back to your list.")),
@@ -59,8 +61,10 @@ def is_htmx() -> bool:
 
 
 def kind_of(error: Exception) -> Kind:
-    """The most specific entry of :data:`KINDS` for ``error``."""
-    return next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    """The most specific entry of :data:`KINDS` for ``error``; a conflict with the asker's own click in another tab is called so."""
+    kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    own = isinstance(error, Conflict) and error.by is not None and error.by == getattr(g.get("person"), "login", None)
+    return replace(kind, title=BY_ONESELF) if own else kind
 
 
 def refusal(kind: Kind, message: str, *, by: str | None = None, at=None, errors: dict | None = None, number: str | None = None) -> Response:

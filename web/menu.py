@@ -37,6 +37,7 @@ MENU: tuple[Item, ...] = (
     Item("supervision.orders", T("Supervision orders"), "urgent", "orders"),
     Item("supervision.cards", T("Supervision cards"), "alert-triangle", "cards"),
     Item("supervision.register", T("Register"), "table", "register", permission="register"),
+    Item("cases.public_list", T("Public list"), "world", "public"),
     Item("limits.index", T("Limits"), "clock", "limits", permission="limits"),
     Item("designer.index", T("Procedure design"), "sitemap", "designer", permission="design"),
     Item("designer.submissions", T("Awaiting publication"), "sitemap", "publications", permission="publications_room"),

@@ -83,6 +83,7 @@ def run(app: Any, engine: Any, settings: Settings, taken: socket.socket) -> None
         hub.close()
         server.close()
         acquirer.stop()
+        engine.desk.scenario_runs.stop()
         if workers is not None:
             workers.stop(scheduler.STOP_GRACE)
         hub.rested(REST_SECONDS)

@@ -23,7 +23,7 @@ from engine.errors import NotFound, NotPermitted, ValidationFailed
 from engine.forms import rights_of
 from engine.organisation import Person
 from engine.runtime.caches import Kept
-from engine.runtime.casework import attachments, drafts, filing, handling
+from engine.runtime.casework import attachments, drafts, filing, handling, terms
 from engine.runtime.casework.access import Access, AccessRefused, Reveal, serve
 from engine.runtime.casework.attachments import Download
 from engine.runtime.casework.book import Book
@@ -31,8 +31,9 @@ from engine.runtime.casework.cases import Observation
 from engine.runtime.casework.casestate import Note
 from engine.runtime.casework.functions import HostFunctions
 from engine.runtime.casework.labels import Labels
-from engine.runtime.design import publishing
-from engine.runtime.limits import calendar_alarm, ladder_changes, pausing, recalculation, rungs, worktime
+from engine.runtime.design import publishing, sweeping
+from engine.runtime.design.running import Runner
+from engine.runtime.limits import calendar_alarm, daily_looks, extending, ladder_changes, pausing, recalculation, rungs, worktime
 from engine.runtime.people import People
 from engine.runtime.settings import DeskSettings
 from engine.runtime.sheets import Sheet
@@ -70,10 +71,14 @@ class Desk:
         self.labels = Labels(self)
         self.translator: Callable[[str], Callable[[str], str]] = lambda language: str
         """Language → gettext of the catalogue, for messages outside the house; the engine itself speaks English."""
+        self.scenario_runs = Runner(self)
         self._notes: weakref.WeakKeyDictionary[Any, Note] = weakref.WeakKeyDictionary()
         self.digested: date | None = None  # the office day whose digest this node knows to be sent
         self.orders_told: date | None = None  # the office day whose late orders this node has told
+        self.designs_swept: date | None = None  # the day on which this node found nothing more that drafts had left over
         self.calendar_alarmed: tuple[tuple[int, ...], str] | None = None  # years and week whose alarm this node knows to be raised
+        self.searched_by: dict[str, int] = {}  # process id → the sheet by whose searchable fields this node knows all its cases to be kept
+        self.looked_on: date | None = None  # the office day whose conditions this node knows to have been looked at
         self.monitored_until: datetime | None = None  # when this node looks again for what calls for a card
         self._calendar = Kept(lambda conn: worktime.load_calendar(conn, self.settings.hours), CALENDAR_SECONDS)
         self._plain: OrderedDict[int, None] = OrderedDict()
@@ -117,8 +122,13 @@ class Desk:
         if limit is None or recalculated < limit:
             recalculated += ladder_changes.run(self, None if limit is None else limit - recalculated)
         fired = rungs.run_due(self, None if limit is None else limit - recalculated)
+        # After the rungs and before anything that only reads: it may move cases.
+        daily_looks.run(self)
         published = publishing.run_due(self, limit)
+        self.scenario_runs.tend()
+        sweeping.sweep(self)
         bulletins.review(self)
+        terms.refill(self)
         # After the rungs, which may stop a limit or issue an order; what it issues are findings, not due rows, and is not counted.
         monitoring.run(self)
         # After the rungs, so that those of one round can be told together.
@@ -400,8 +410,8 @@ class Desk:
     def extend_clock(
         self, clock_key: int, amount: int | float | Decimal, reason: str, *, by: str, address: str | None = None, unit: str | None = None
     ) -> None:
-        """See :func:`filing.extend_clock`."""
-        filing.extend_clock(self, clock_key, amount, reason, by=by, address=address, unit=unit)
+        """See :func:`extending.extend_clock`."""
+        extending.extend_clock(self, clock_key, amount, reason, by=by, address=address, unit=unit)
 
     def pause_clocks(
         self, case_key: int, clock_keys: Collection[int], kind: str, reason: str, *, document: str = "", paper: pausing.Paper | None = None,

@@ -324,7 +324,8 @@ class Engine(Operations):
             yield {**MODEL_FUNCTIONS, **self.desk.functions(tx, None)}
 
     def dispose(self) -> None:
-        """Close the database connections."""
+        """Give back the scenarios that are being played, and close the database connections."""
+        self.desk.scenario_runs.stop()
         self.database.dispose()
 
 

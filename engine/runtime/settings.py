@@ -37,6 +37,7 @@ class DeskSettings:
     ``bulletin_number``           number rule of bulletins, drawn when one is issued.
     ``card_number``               the same of the cards of electronic supervision.
     ``design_second_approval``    whether a second person must agree before a procedure is published.
+    ``design_runs_at_once``       runs of all scenarios of a draft that one node plays at the same time; further ones wait.
     ``password_min_length``       shortest password.
     ``password_memory_kib``       memory that checking one password costs (Argon2id), which is what makes guessing expensive.
     """
@@ -63,6 +64,7 @@ class DeskSettings:
     bulletin_number: str = "周科通报〔{year}〕{serial}号"
     card_number: str = "周科监〔{year}〕{serial}号"
     design_second_approval: bool = True
+    design_runs_at_once: int = 1
     password_min_length: int = 10
     password_memory_kib: int = 65536
 

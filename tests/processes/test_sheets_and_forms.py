@@ -49,6 +49,16 @@ def test_a_sheet_names_elements_messages_forms_and_rules_that_exist(sheet, drawi
         assert action["message"] in messages and action["form"] in forms
 
 
+def test_a_sheet_says_how_its_cases_are_found_and_what_of_them_is_public(sheet, drawings, forms):
+    """Values by which cases are found come from a field of some form, and a case can reach a status after which it is public."""
+    asked = {field.get("key") for form in forms.values() for field in fields(form["components"])}
+    for row in sheet["search"]:
+        names = compile_expression(row["value"].removeprefix("=")).names
+        assert names <= asked | {"innovation_score", "grade"}, row
+    words = {drawings[sheet["process"]].properties(node).get("status") for node in drawings[sheet["process"]].nodes.values()}
+    assert sheet["public"]["show"] in ("none", "status", "columns") and set(sheet["public"].get("after", ())) <= words
+
+
 def test_every_message_of_a_procedure_has_a_button(sheet, drawings):
     """Except the request for an extension, which the desk publishes from a task."""
     messages = {item.get("name") for item in drawings[sheet["process"]].root.iter("{http://www.omg.org/spec/BPMN/20100524/MODEL}message")}

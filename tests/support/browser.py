@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +23,9 @@ from tests.support.server import PASSWORD, RunningServer
 PATIENCE = 30_000
 """Milliseconds that anything on a page may take on a busy machine; no test measures speed with it."""
 expect.set_options(timeout=PATIENCE)
+
+SLOWDOWN = float(os.environ.get("BANJIE_TEST_SLOWDOWN", "1"))
+"""How many times slower than this machine the pages run, to meet what happens on a busy one: ``BANJIE_TEST_SLOWDOWN=4 pytest tests/e2e/…``."""
 
 SCREEN = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
@@ -43,6 +47,8 @@ class Person:
         context.on("console", self._heard)
         context.on("weberror", lambda trouble: desk.troubles.append(f"{login}: {trouble.error}"))
         self.page: Page = context.new_page()
+        if SLOWDOWN > 1:
+            context.new_cdp_session(self.page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
 
     def _heard(self, message: Any) -> None:
         if message.type not in ("error", "warning"):

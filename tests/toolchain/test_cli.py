@@ -102,6 +102,12 @@ def test_files_and_folders_are_deployed_together(banjie, tmp_path):
     assert banjie("deploy", str(folder)).output.endswith("Deployed 1 file(s).\n")
 
 
+def test_cases_are_brought_to_the_searchable_fields_at_once(banjie):
+    assert refused(banjie("refill-search"))
+    banjie("migrate")
+    assert banjie("refill-search").output.strip() == "0 case(s) brought to the searchable fields in use."
+
+
 def test_an_empty_folder_is_refused(banjie, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "nothing to deploy" in refused(banjie("deploy", str(tmp_path / "empty")))

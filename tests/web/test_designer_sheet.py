@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -164,7 +165,7 @@ def test_only_designers_see_sheet_and_figures_and_only_an_open_draft_is_changed(
         client = browse(login)
         assert client.get(address(draft)).status_code in (403, 404), login
         assert client.post(address(draft), data=sent).status_code in (403, 404), login
-        for page in ("/statistics", "/statistics.xlsx", "/statistics/drawing?process=licence"):
+        for page in ("/statistics", "/statistics.json?process=licence", "/statistics.xlsx", "/statistics/drawing?process=licence"):
             assert client.get(f"/designer/drafts/{draft.key}{page}").status_code in (403, 404), login
     drafts.discard(engine.desk, draft.key, revision=draft.revision, by="designer")
     page = browse("designer").get(address(draft))
@@ -202,3 +203,81 @@ def test_days_that_are_filled_in_count_whatever_the_list_says(browse, open_case,
     own = client.get(base + "&period=90&was=90").text
     assert 'value="own" selected' in own and 'value="2026-01-31"' in own
     assert 'value="90" selected' in client.get(base + "&period=90&was=own").text
+
+
+# --- searchable fields, visibility, the form to begin with ----------------------------------------------------------------------------
+
+
+def test_searchable_fields_and_visibility_are_rows_of_the_form_and_come_into_the_text_in_their_place(engine, browse, draft):
+    client = browse("designer")
+    sent = fields(client.get(address(draft)).text)
+    sent |= {"search.count": "1", "search.0.key": "subject", "search.0.label": "事项", "search.0.value": "=subject", "search.0.kind": "exact"}
+    sent |= {"public.show": "columns", "public.columns": ["grade", "county"], "public.after": ["待签发"]}
+    assert client.post(address(draft), data=sent | {"do": "save"}).status_code == 302
+    text = sheet_text(engine, draft)
+    assert "search:\n  - {key: subject, label: 事项, value: =subject, kind: exact}\npublic:\n  show: columns\n  columns: [grade, county]\n  after: [待签发]\n" in text
+    assert text.index("register:") < text.index("search:") < text.index("withdraw:")
+    # Taken away again, nothing of it stays.
+    sent = fields(client.get(address(draft)).text) | {"search.count": "0", "public.show": "", "public.columns": [], "public.after": []}
+    assert client.post(address(draft), data=sent | {"do": "save"}).status_code == 302
+    assert "search:" not in sheet_text(engine, draft) and "public:" not in sheet_text(engine, draft)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"search.count": "1", "search.0.key": "who", "search.0.label": "谁", "search.0.value": "=applicant_name", "search.0.kind": "text"}, "search.0.value"),
+        ({"search.count": "1", "search.0.key": "who", "search.0.label": "谁", "search.0.value": "subject"}, "search.0.value"),
+        ({"search.count": "1", "search.0.label": "谁", "search.0.value": "=subject"}, "search.0.key"),
+        ({"public.show": "columns", "public.columns": ["applicant"]}, "public.columns"),
+        ({"public.show": "columns"}, "public.columns"),
+    ],
+)
+def test_what_is_wrong_with_them_stands_at_its_field(browse, draft, changes, place):
+    client = browse("designer")
+    page = client.post(address(draft), data=fields(client.get(address(draft)).text) | changes | {"do": "save"})
+    assert page.status_code == 422 and f'id="e-{place}"' in page.text
+
+
+def test_a_status_that_the_drawing_never_sets_is_a_warning(browse, draft):
+    client = browse("designer")
+    sent = fields(client.get(address(draft)).text) | {"public.show": "status", "public.after": ["从未有过"]}
+    page = client.post(address(draft), data=sent | {"do": "check"})
+    assert page.status_code == 200 and 'id="e-public.after"' in page.text
+
+
+def test_the_preview_carries_the_start_form_with_sample_answers_and_shows_what_outsiders_see(browse, draft):
+    client = browse("designer")
+    sent = fields(client.get(address(draft)).text)
+    sent |= {"public.show": "columns", "public.columns": ["county"], "search.count": "1", "search.0.key": "s", "search.0.label": "项目事项", "search.0.value": "=subject"}
+    page = client.post(address(draft, "/preview"), data=sent).text
+    sample = json.loads(fromstring(page).get_element_by_id("sheet-form-sample").text)
+    assert {each.get("key") for each in sample["schema"]["components"]} >= {"subject", "county"} and "subject" in sample["data"]
+    assert "项目事项" in page
+    assert "sheet-form-sample" not in client.post(address(draft, "/preview"), data=sent | {"start.form": ""}).text
+
+
+# --- the figures for the editor's canvas -------------------------------------------------------------------------------------------------
+
+
+def test_the_figures_for_the_canvas_name_versions_known_elements_and_no_case(engine, browse, open_case, draft):
+    case = open_case()
+    base = f"/designer/drafts/{draft.key}/statistics.json"
+    found = browse("designer", "zh").get(f"{base}?process=licence&period=all").json
+    accept, handle = found["steps"]["accept"], found["steps"]["handle"]
+    assert (accept["reached"], accept["finished"], accept["done"], accept["returns"]) == (1, 1, 1, "0%")
+    assert (handle["reached"], handle["running"], handle["median"], handle["returns"]) == (1, 1, "", "")
+    assert handle["levels"]["reached"] == 4 and "median" not in handle["levels"]
+    assert {"accept", "handle", "sign"} <= set(found["known"]) and found["versions"][0]["number"] == 1
+    assert [code for code, _ in found["periods"]] == ["30", "90", "365", "all"] and found["measures"][0] == ["running", "目前停留"]
+    with engine.reading() as conn:
+        row = conn.execute(select(case_file).where(case_file.c.key == case.key)).one()
+    assert row.case_no not in json.dumps(found, ensure_ascii=False) and row.title not in json.dumps(found, ensure_ascii=False)
+
+
+def test_a_process_that_was_never_in_use_has_no_figures_and_no_version_that_is_not_there_has_any(browse, open_case, draft):
+    open_case()
+    client, base = browse("designer"), f"/designer/drafts/{draft.key}/statistics.json"
+    for query in ("process=other", "", "process=licence&version=99"):
+        found = client.get(f"{base}?{query}").json
+        assert found["steps"] == {} and found["known"] == []

@@ -12,6 +12,7 @@ from web.designer import (  # noqa: E402  the views register themselves
     exchange_views,  # noqa: F401
     help_views,  # noqa: F401
     publish_views,  # noqa: F401
+    run_views,  # noqa: F401
     sheet_views,  # noqa: F401
     statistics_views,  # noqa: F401
     try_views,  # noqa: F401

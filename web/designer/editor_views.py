@@ -42,7 +42,7 @@ def _urls(key: int) -> dict[str, str | None]:
     return {
         "save": url_for("designer.save_files", key=key), "autosave": url_for("designer.autosave", key=key), "lint": url_for("designer.lint"),
         "options": url_for("designer.options_list"), "here": page("designer.here"), "draft": page("designer.draft") or url_for("designer.index"),
-        "tryIt": page("designer.try_draft"), "me": url_for("auth.me"),
+        "tryIt": page("designer.try_draft"), "statistics": page("designer.statistics_figures"), "statisticsPage": page("designer.statistics"), "me": url_for("auth.me"),
     }  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 from flask_babel import gettext as _
 
 from engine.errors import ValidationFailed
-from engine.runtime.design import comparing, drafts, publishing
+from engine.runtime.design import comparing, drafts, following, publishing
 from engine.runtime.design.files import file_set
+from engine.runtime.design.runs import ScenarioRun
 from engine.runtime.design.versions import instances_by_version, version_of, versions
 from web import security
 from web.designer import blueprint, queries
@@ -83,7 +84,7 @@ def roll_back(process_id: str):
     """Submit an earlier version again."""
     token = request.form.get("command_token", "")[:100] or None
     try:
-        draft, found = publishing.roll_back(
+        draft, found = following.roll_back(
             engine().desk, process_id, number(request.form.get("deployment")) or 0, reason=request.form.get("reason", ""), by=g.person.login,
             token=token, address=security.address(),
         )  # fmt: skip
@@ -92,6 +93,8 @@ def roll_back(process_id: str):
     if found is None:
         flash(_("The earlier version lies in a draft; something stands against publishing it. See the findings."), "error")
         return redirect(url_for("designer.submit", key=draft.key))
+    if isinstance(found, ScenarioRun):
+        return redirect(url_for("designer.scenario_run", key=found.key))
     words = _("The earlier version is in use again.") if found.state == "PUBLISHED" else _("The earlier version is submitted and waits for approval.")
     flash(words, "success")
     return redirect(url_for("designer.submission", key=found.key))

@@ -16,7 +16,7 @@ from web.notices import blueprint, queries
 
 KIND_WORDS: dict[str, Words] = {
     "assigned": T("assigned"), "candidate": T("new in my section"), "urged": T("urged"), "rung": T("deadline"), "returned": T("returned"),
-    "replied": T("replied"), "notice": T("told"), "extended": T("extended"), "paused": T("limit paused"), "digest": T("daily summary"), "transferred": T("handed over"),
+    "replied": T("replied"), "notice": T("told"), "extended": T("extended"), "extension": T("more time"), "paused": T("limit paused"), "digest": T("daily summary"), "transferred": T("handed over"),
     "alarm": T("alarm"), "test": T("test message"), "order": T("supervision order"), "bulletin": T("bulletin"), "assessment": T("assessment"), "card": T("supervision card"), "design": T("procedure design"),
 }  # fmt: skip
 """Kind of a notification → the word in the first column; others show none."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
+from engine.bpmn.xml import NCNAME
 from engine.errors import Conflict, InvalidState, NotFound, Problem, ValidationFailed
 from engine.runtime.casework.access import AccessRefused
 from engine.runtime.design import files as design_files
@@ -123,7 +124,7 @@ def create(
     if not title or len(title) > TITLE_LIMIT:
         errors["title"] = [T("Give the procedure a title of at most %(most)d characters.", most=TITLE_LIMIT)]
     if process_id is not None and not _is_id(process_id):
-        errors["process_id"] = [T("An id begins with a letter and has letters, digits and underscores, at most 60.")]
+        errors["process_id"] = [T("An id begins with a letter, Chinese ones included, and has letters, digits and underscores, at most 60.")]
     elif process_id is not None and files is None and made is None and desk.engine.catalogue.find("process", process_id) is not None:
         errors["process_id"] = [T("There is a process “%(id)s” already. Choose another id, or change that one.", id=process_id)]
     if errors:
@@ -139,7 +140,7 @@ def create(
 
 
 def _is_id(text: str) -> bool:
-    return text.isascii() and text[:1].isalpha() and text.replace("_", "a").isalnum() and len(text) <= 60
+    return bool(NCNAME.match(text)) and text[:1].isalpha() and text.replace("_", "a").isalnum() and len(text) <= 60
 
 
 def branch(

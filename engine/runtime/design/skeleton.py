@@ -62,7 +62,7 @@ code: {code}
 case_number: "{{region}}-{{code}}-{{date}}-{{serial:04d}}"
 title: =subject
 header:
-  applicant: =starter
+  applicant: =applicant
 start:
   form: {id}_start
 """
@@ -93,6 +93,7 @@ _HANDLE = [
     {"type": "textarea", "key": "handled", "label": "办理情况", "validate": {"required": True, "maxLength": 2000}},
 ]
 _START = [
+    {"type": "textfield", "key": "applicant", "label": "申请单位（人）", "validate": {"maxLength": 200}},
     {"type": "textfield", "key": "subject", "label": "事项", "validate": {"required": True, "maxLength": 200}},
 ]
 

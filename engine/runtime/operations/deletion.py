@@ -107,6 +107,7 @@ def _rows(root: int) -> list[tuple[Table, Any]]:
         (tables.rung_firing, tables.rung_firing.c.case_key == root),
         (tables.clock, tables.clock.c.case_key == root),
         (tables.trail, tables.trail.c.case_key == root),
+        (tables.case_term, tables.case_term.c.case_key == root),
         (tables.case_file, tables.case_file.c.key == root),
         (tables.user_task, tables.user_task.c.root_key == root),
         (tables.activity, tables.activity.c.root_key == root),

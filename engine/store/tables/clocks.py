@@ -1,8 +1,8 @@
-"""The clocks, and the rungs that have fired."""
+"""The clocks, the rungs that have fired, and the extensions that were asked for."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, text
 
 from engine.store.tables.common import key, metadata
 from engine.store.types import Document, Instant
@@ -57,4 +57,28 @@ rung_firing = Table(
     Column("late", Boolean, nullable=False, comment="fired more than two acquirer intervals after it was due"),
     Column("node", String(60), nullable=False),
     Index(None, "case_key"),
+)
+
+extension_request = Table(
+    "extension_request",
+    metadata,
+    key(primary_key=True),
+    key("case_key", nullable=False),
+    key("clock_key", nullable=False),
+    key("only_key", unique=True, comment="the clock, while the request waits: one at a time"),
+    Column("state", String(10), nullable=False, comment="ASKED, GRANTED, REFUSED or WITHDRAWN"),
+    Column("amount", String(30), nullable=False, comment="asked for, a decimal number in unit"),
+    Column("granted", String(30), comment="what was granted of it"),
+    Column("unit", String(4), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("document", String(200), nullable=False, comment="number of the paper; may be empty"),
+    key("attachment_key", comment="its copy among the documents of the case"),
+    Column("due_at", Instant, comment="of the limit when it was asked for"),
+    Column("asked_by", String(100), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("decided_by", String(100)),
+    Column("decided_at", Instant),
+    Column("decision", Text, comment="the words of who decided"),
+    Index(None, "case_key"),
+    Index(None, "state", "key"),
 )

@@ -29,6 +29,28 @@ const SECTIONS = {
 const MADE = { forms: 'form', decisions: 'decision' };
 const isElsewhere = (name) => name.endsWith('.bpmn') || Object.values(SECTIONS).some((belongs) => belongs(name));
 
+/** The child of `place` with this mark, made when it is not there. */
+function once(place, mark, make) {
+  const there = [...place.children].find((each) => each.dataset.part === mark);
+  if (there) {
+    return there;
+  }
+  const made = make();
+  made.dataset.part = mark;
+  return made;
+}
+
+/** `place` holds these nodes in this order. What stands where it belongs is not touched: taken out and put back, it would lose the focus. */
+function arrange(place, nodes) {
+  const wanted = nodes.filter(Boolean);
+  [...place.children].filter((each) => !wanted.includes(each)).forEach((each) => each.remove());
+  wanted.forEach((each, index) => {
+    if (place.children[index] !== each) {
+      place.insertBefore(each, place.children[index] ?? null);
+    }
+  });
+}
+
 const kindOf = (name) => name.split('.').pop().toLowerCase();
 
 export class Files {
@@ -56,14 +78,25 @@ export class Files {
         count.textContent = names.length ? String(names.length) : '';
       }
       const known = new Map([...place.querySelectorAll('[data-file]')].map((each) => [each.dataset.file, each]));
-      place.replaceChildren(...(names.length ? names.map((name) => known.get(name) ?? this.row(name)) : [node('p', { class: 'soft designer__empty', text: words('There is none in this draft yet.') })]));
-      if (MADE[section] && this.page.editable && this.managing) {
-        place.prepend(node('div', { class: 'designer__file-tools' }, button(words(section === 'forms' ? 'New form' : 'New decision'), () => this.managing.create(MADE[section]), 'btn-primary')));
-      }
-      if (section === 'scenarios' && this.page.tryIt) {
-        place.append(node('p', { class: 'designer__empty' }, node('a', { class: 'btn btn-sm', href: this.page.tryIt, text: words('Try it and keep a scenario') })));
-      }
+      arrange(place, [
+        this.tools(place, section),
+        ...names.map((name) => known.get(name) ?? this.row(name)),
+        names.length ? null : once(place, 'none', () => node('p', { class: 'soft designer__empty', text: words('There is none in this draft yet.') })),
+        section === 'scenarios' && this.page.tryIt ? once(place, 'try', () => this.wayToTry()) : null,
+      ]);
     }
+  }
+
+  tools(place, section) {
+    if (!MADE[section] || !this.page.editable || !this.managing) {
+      return null;
+    }
+    const label = words(section === 'forms' ? 'New form' : 'New decision');
+    return once(place, 'tools', () => node('div', { class: 'designer__file-tools' }, button(label, () => this.managing.create(MADE[section]), 'btn-primary')));
+  }
+
+  wayToTry() {
+    return node('p', { class: 'designer__empty' }, node('a', { class: 'btn btn-sm', href: this.page.tryIt, text: words('Try it and keep a scenario') }));
   }
 
   row(name) {
@@ -171,8 +204,8 @@ export class Files {
       this.page.onChange(name);
     };
     const editor = await mountEditor(place, { name, text, onChange, book, language, editable, wanted });
-    if (book.files[name] === undefined) {
-      // It was removed while its editor was being fetched.
+    if (book.files[name] !== text) {
+      // It was removed, or another text came in its place, while its editor was being fetched.
       editor.destroy();
       return null;
     }
@@ -182,6 +215,9 @@ export class Files {
   }
 
   showFindings(problems) {
+    if (problems === this.problems) {
+      return;
+    }
     this.problems = problems;
     for (const [name, editor] of this.open) {
       editor.showFindings?.(problems.filter((each) => each.file === name));
@@ -204,6 +240,12 @@ export class Files {
     return this.openFile(name);
   }
 
+  /** A new file that came along with something else: it is listed, but nobody asked to see it. */
+  brought(name) {
+    this.page.onChange(name);
+    this.draw();
+  }
+
   removed(name) {
     this.#close(name);
     delete this.page.book.files[name];
@@ -221,19 +263,25 @@ export class Files {
 
   /** Texts of the open editors into the book. */
   async collect() {
-    for (const [name, editor] of this.open) {
-      this.page.book.files[name] = await editor.text();
+    for (const [name, editor] of [...this.open]) {
+      const text = await editor.text();
+      // It may have been closed, with its file removed, while the text was fetched.
+      if (this.open.get(name) === editor) {
+        this.page.book.files[name] = text;
+      }
     }
   }
 
-  /** The files were replaced from outside: open editors show the new text. */
-  async reset() {
-    for (const [, editor] of this.open) {
-      editor.destroy();
+  /** These files have another text now, from outside, or are gone: what is open of them closes. */
+  reset(names, files) {
+    for (const name of names) {
+      this.#close(name);
+      if (files[name] === undefined) {
+        delete this.page.book.files[name];
+      } else {
+        this.page.book.files[name] = files[name];
+      }
     }
-    this.open.clear();
-    this.mounting.clear();
-    document.querySelectorAll('[data-file]').forEach((each) => each.remove());
     this.draw();
   }
 }

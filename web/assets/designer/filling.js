@@ -14,8 +14,11 @@ export function fillWindow(element) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => {
       if (element.offsetParent) {
-        const top = element.getBoundingClientRect().top + panel.scrollTop;
-        element.style.height = NARROW.matches ? '' : `${Math.max(LEAST, Math.round(panel.getBoundingClientRect().bottom - top - MARGIN))}px`;
+        const { top, bottom } = element.getBoundingClientRect();
+        // What stands below it in the same place, the findings, keeps its room.
+        const below = element.parentElement.getBoundingClientRect().bottom - bottom;
+        const room = panel.getBoundingClientRect().bottom - top - panel.scrollTop - below - MARGIN;
+        element.style.height = NARROW.matches ? '' : `${Math.max(LEAST, Math.round(room))}px`;
       }
     });
   };

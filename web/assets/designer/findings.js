@@ -9,19 +9,22 @@ import { hintsFor } from './hints.js';
 import { words } from './words.js';
 
 const QUIET_MILLISECONDS = 1500;
-/** A drawing of this many elements is checked only when asked to; each check takes seconds. */
-const TOO_MANY = 1500;
+/** The server needs 0.13 ms for an element, but writing a drawing of 5,000 keeps the page busy for most of a second: it rests this many times as long. */
+const RESTS = 4;
+/** Above this number of elements there are no hints: bpmnlint would keep the page busy for longer than a pen stroke. */
+const MOST_HINTED = 1500;
 const OVERLAY = 'banjie-finding';
 /** More lines than anybody reads; the number is told. */
 const SHOWN = 200;
 
 export class Findings {
-  constructor({ place, modeler, book, url, collect, currentFile, onChange, showFile }) {
-    Object.assign(this, { place, modeler, book, url, collect, currentFile, onChange, showFile });
+  constructor({ place, modeler, book, url, collect, currentFile, onChange, showFile, failed }) {
+    Object.assign(this, { place, modeler, book, url, collect, currentFile, onChange, showFile, failed });
     this.problems = [];
     this.hints = [];
     this.state = 'unknown';
     this.round = 0;
+    this.busy = 0;
     modeler.get('eventBus').on('import.done', () => {
       this.mark();
     });
@@ -34,44 +37,58 @@ export class Findings {
   changed() {
     this.state = 'old';
     clearTimeout(this.timer);
-    if (this.modeler.get('elementRegistry').getAll().length <= TOO_MANY) {
-      this.timer = setTimeout(() => this.check(), QUIET_MILLISECONDS);
-    }
+    this.timer = setTimeout(() => this.check().catch((error) => this.failed(error)), Math.max(QUIET_MILLISECONDS, RESTS * this.busy));
     this.onChange();
   }
 
-  /** Ask the server. Resolves to true when it answered and found no error. */
-  async check() {
+  /** Ask the server. Resolves to true when it answered and found no error; of several that overlap only the last one counts. */
+  check() {
     clearTimeout(this.timer);
     this.round += 1;
-    const { round } = this;
+    this.newest = this.#check(this.round);
+    return this.newest;
+  }
+
+  async #check(round) {
+    const started = performance.now();
     await this.collect();
-    this.hints = await this.advice();
+    const hints = await this.advice();
+    this.busy = performance.now() - started;
+    const answer = await this.ask();
+    if (round !== this.round) {
+      return this.newest;
+    }
+    this.hints = hints;
+    this.reason = answer.reason;
+    this.take(answer.problems ?? this.problems, answer.problems ? 'fresh' : 'failed');
+    return this.state === 'fresh' && this.errors === 0;
+  }
+
+  /** `{problems}` of the server, or the `{reason}` why it has none. */
+  async ask() {
     try {
-      const { problems } = await postJson(this.url, { files: this.book.files });
-      if (round === this.round) {
-        this.problems = problems;
-        this.state = 'fresh';
-      }
+      return await postJson(this.url, { files: this.book.files });
     } catch (error) {
       if (!(error instanceof Refused)) {
         throw error;
       }
-      this.state = 'failed';
-      this.reason = error.body.message ?? (error.status === 401 ? words('Not signed in: the check rests. Saving asks you to sign in.') : words('The server cannot be reached; the check rests.'));
+      return { reason: error.body.message ?? (error.status === 401 ? words('Not signed in: the check rests. Saving asks you to sign in.') : words('The server cannot be reached; the check rests.')) };
     }
-    if (round === this.round) {
-      this.draw();
-      this.mark();
-      this.onChange();
-    }
-    return this.state === 'fresh' && this.errors === 0;
+  }
+
+  /** These are the findings now; `state` is `fresh`, `old` (something was changed since) or `failed`. */
+  take(problems, state) {
+    this.problems = problems;
+    this.state = state;
+    this.draw();
+    this.mark();
+    this.onChange();
   }
 
   /** Hints are no reason to stop: a drawing that the rules cannot read simply has none. */
   async advice() {
     try {
-      return this.modeler.get('elementRegistry').getAll().length <= TOO_MANY ? await hintsFor(this.modeler, this.currentFile()) : [];
+      return this.modeler.get('elementRegistry').getAll().length <= MOST_HINTED ? await hintsFor(this.modeler, this.currentFile()) : [];
     } catch (error) {
       console.warn('hints', error);
       return [];

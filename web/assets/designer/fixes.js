@@ -26,6 +26,7 @@ const FIXES = {
   'deploy.unknown-rule': (element, problem) => choose(`banjie-${named(element, problem, 'rule')}`),
   'deploy.unknown-ladder': () => choose('banjie-ladder'),
   'bpmn.condition': (element) => (element.waypoints ? { label: words('Write the condition'), act: (found, get) => open(found, get, 'conditionExpression') } : null),
+  'zeebe.no-result': () => ({ label: words('Name the result'), act: (found, get) => open(found, get, 'resultVariable') }),
   'bpmn.no-outgoing': (element) => (element.waypoints ? null : { label: words('Append an end'), act: appendEnd }),
   'bpmn.not-executable': () => ({
     label: words('Make it executable'),

@@ -10,9 +10,12 @@ import zeebe from 'zeebe-bpmn-moddle/resources/zeebe.json';
 
 import { translateModule } from '../lib/words.js';
 import { clipboardModule } from './clipboard.js';
+import { flowListsModule } from './flow_lists.js';
 import { interchangeModule } from './interchange.js';
+import { descriptions } from './panel/help.js';
 import { panelModule } from './panel/provider.js';
 import { scopeModule } from './scope.js';
+import { typingModule } from './typing.js';
 
 /** Above this number of elements the minimap, which repeats every one of them, stays closed. */
 export const MANY_ELEMENTS = 1500;
@@ -36,7 +39,7 @@ export const emptyDiagram = (id, name) => `<?xml version="1.0" encoding="UTF-8"?
 export function createModeler({ canvas, panel, book }) {
   return new Modeler({
     container: canvas,
-    propertiesPanel: { parent: panel, feelPopupContainer: panel.parentElement },
+    propertiesPanel: { parent: panel, feelPopupContainer: panel.parentElement, description: descriptions },
     moddleExtensions: { zeebe },
     minimap: { open: false },
     book,
@@ -52,8 +55,10 @@ export function createModeler({ canvas, panel, book }) {
       grid,
       clipboardModule,
       interchangeModule,
+      flowListsModule,
       scopeModule,
       panelModule,
+      typingModule,
     ],
   });
 }

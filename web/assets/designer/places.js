@@ -10,7 +10,7 @@ import { words } from './words.js';
 const TITLES = { form: 'Form of “{name}”', decision: 'Decision of “{name}”' };
 
 export class Places {
-  /** @param {object} page  the page: `book`, `files`, `modeler`, `place`, `file`, `collect()`, `showFile()`, `replaceDrawing()`, `fileChanged()`, `failed()` */
+  /** @param {object} page  the page: `book`, `files`, `modeler`, `place`, `file`, `collect()`, `showFile()`, `failed()` */
   constructor(page) {
     this.page = page;
     const { book, files } = page;
@@ -49,7 +49,7 @@ export class Places {
     await page.collect();
     const back = [words('Back to “{name}”', { name }), () => this.back(drawing, element.id)];
     if (!id) {
-      const base = element.businessObject.id.replace(/[^\w-]/g, '_').replace(/^[^A-Za-z_]+/, '');
+      const base = element.businessObject.id.replace(/[^\p{L}\p{N}_-]/gu, '_').replace(/^[^\p{L}_]+/u, '');
       const made = await page.files.managing.create(kind, { title: words(TITLES[kind], { name }), base: base || kind });
       if (made) {
         setReference((service) => page.modeler.get(service), element, kind, made.id);
@@ -86,7 +86,7 @@ export class Places {
       await this.page.collect();
       pane.hidden = false;
       place.querySelector('[data-work]').hidden = true;
-      const xml = this.page.book.files[this.page.file] ?? (await this.page.modeler.saveXML()).xml;
+      const xml = this.page.book.files[this.page.file];
       this.running = await simulate(pane, xml);
     } else {
       this.running?.destroy();

@@ -14,8 +14,10 @@ const isSessionLost = (error) => error.status === 401 || (error.status === 400 &
 export class Saving {
   /**
    * @param {{draft: object, files: Record<string, string>, urls: object}} data
-   * @param {{collect: () => Promise<void>, book: object, show: (text: string, kind?: string) => void, onSaved: (answer: object) => void, onConflict: (answer: object) => void}} page
-   *   `collect` brings what is being edited into `book.files`
+   * @param {object} page  `book`, and what the page does:
+   *   `handOn()` takes over what is being typed; `collect()` brings what is being edited into `book.files`; `show(text, kind)` says how
+   *   things stand; `onSaved(answer)`; `onConflict(answer)`: somebody else saved between; `onClosed(sentence)`: the draft takes no
+   *   changes any more; `failed(error)`
    */
   constructor({ draft, files, urls, person = '' }, page) {
     this.urls = urls;
@@ -24,10 +26,14 @@ export class Saving {
     this.page = page;
     this.slot = `banjie.design:${person}:${draft.key}:`;
     this.timer = null;
+    /** The save and the autosave that are under way, and the save that follows. */
     this.busy = null;
     this.keeping = null;
-    this.kept = new Set();
+    this.next = null;
+    /** What the server keeps of this person's unsaved work, by file. */
     this.sent = {};
+    /** Signing in again was put off: only a save asks for it again. */
+    this.signedOut = false;
   }
 
   /** What differs from the server's draft: name → text, `null` for a removed file. */
@@ -46,28 +52,44 @@ export class Saving {
     return Boolean(this.touched) || Object.keys(this.changes()).length > 0;
   }
 
+  /** Says whether everything is saved. */
+  tell() {
+    const { dirty } = this;
+    this.page.show(words(dirty ? 'Not saved yet' : 'Everything is saved'), dirty ? 'open' : 'good');
+  }
+
   /** Something was edited; the text itself is fetched when it is quiet. */
   changed() {
     this.touched = true;
     this.page.show(words('Not saved yet'), 'open');
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.autosave(), QUIET_MILLISECONDS);
+    this.#autosaveLater();
   }
 
+  #autosaveLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.autosave().catch((error) => this.page.failed(error)), QUIET_MILLISECONDS);
+  }
+
+  /** All that stands on the page now, also what is still being typed. What is edited while the texts are fetched counts as a new change. */
   async collected() {
-    if (this.touched) {
-      // First, so that what is edited while the texts are fetched is not forgotten.
-      this.touched = false;
+    this.page.handOn();
+    this.touched = false;
+    try {
       await this.page.collect();
+    } catch (error) {
+      this.touched = true;
+      throw error;
     }
     return this.changes();
   }
+
+  // -- kept automatically ----------------------------------------------------------------------------------------------------
 
   /** Never beside a real save: an autosave that arrives after it would offer to recover what is saved. */
   async autosave() {
     clearTimeout(this.timer);
     if (this.busy) {
-      this.timer = setTimeout(() => this.autosave(), QUIET_MILLISECONDS);
+      this.#autosaveLater();
       return;
     }
     this.keeping ??= this.#autosave().finally(() => (this.keeping = null));
@@ -76,48 +98,79 @@ export class Saving {
 
   async #autosave() {
     const changes = await this.collected();
-    for (const [file, content] of Object.entries(changes)) {
-      if (content === null || this.sent[file] === content) {
-        continue;
-      }
-      try {
-        await put(this.urls.autosave, { revision: this.revision, file, content });
-        this.sent[file] = content;
-        this.forget(file);
-        this.page.show(words('Kept automatically {time}, not saved yet', { time: clockTime(new Date()) }), 'open');
-      } catch (error) {
-        this.keep(file, content);
-        if (error instanceof Refused && isSessionLost(error)) {
+    const unsaved = Object.entries(changes).filter(([file, content]) => content !== null && this.sent[file] !== content);
+    // Taken back by hand: what the server kept of it is no work that was lost.
+    const takenBack = Object.keys(this.sent).filter((file) => !(file in changes) && this.saved[file] !== undefined);
+    for (const [file, content] of [...unsaved, ...takenBack.map((each) => [each, this.saved[each]])]) {
+      if (this.signedOut || !(await this.#send(file, content))) {
+        unsaved.forEach(([each, text]) => this.keep(each, text));
+        if (this.signedOut) {
           this.page.show(words('Not saved on the server; kept in this browser'), 'bad');
-          if (await signInAgain()) {
-            await this.#autosave();
-          }
-          return;
         }
-        if (error instanceof Refused && error.body.message) {
-          this.page.show(error.body.message, 'bad');
-          return;
-        }
-        this.page.show(words('Not saved on the server; kept in this browser'), 'bad');
+        return;
+      }
+      if (file in changes) {
+        this.page.show(words('Kept automatically {time}, not saved yet', { time: clockTime(new Date()) }), 'open');
+      } else {
+        delete this.sent[file];
       }
     }
     if (!Object.keys(changes).length && !this.touched) {
-      this.page.show(words('Everything is saved'), 'good');
+      this.tell();
     }
   }
 
-  /** Save for good. Resolves to true when the server has it. */
+  /** Resolves to whether the server keeps this text of the file; if not, the page says why. */
+  async #send(file, content) {
+    try {
+      await put(this.urls.autosave, { revision: this.revision, file, content });
+      this.sent[file] = content;
+      this.forget(file);
+      return true;
+    } catch (error) {
+      const refused = error instanceof Refused;
+      this.page.show((refused && !isSessionLost(error) && error.body.message) || words('Not saved on the server; kept in this browser'), 'bad');
+      if (refused && isSessionLost(error)) {
+        this.keep(file, content);
+        this.signedOut = !(await signInAgain());
+        return !this.signedOut && this.#send(file, content);
+      }
+      return false;
+    }
+  }
+
+  // -- for good -----------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Save for good. Resolves to true when the server has it. A save that is asked for while one is under way follows it: what was changed
+   * between the two is to be saved as well.
+   */
   save(options = {}) {
-    this.busy ??= this.#save(options).finally(() => (this.busy = null));
-    return this.busy;
+    if (!this.busy) {
+      this.busy = this.#save(options).finally(() => (this.busy = null));
+      return this.busy;
+    }
+    this.next ??= this.busy.then(
+      (saved) => {
+        this.next = null;
+        return saved ? this.save(options) : false;
+      },
+      () => {
+        // Whoever asked for the first one is told.
+        this.next = null;
+        return false;
+      },
+    );
+    return this.next;
   }
 
   async #save({ note = '' }) {
     clearTimeout(this.timer);
-    await this.keeping;
+    // What it could not keep is kept, or told, by the save.
+    await this.keeping?.catch((error) => console.info('autosave', error));
     const changes = await this.collected();
     if (!Object.keys(changes).length) {
-      this.page.show(words('Everything is saved'), 'good');
+      this.tell();
       return true;
     }
     this.page.show(words('Saving…'), 'open');
@@ -126,12 +179,13 @@ export class Saving {
       this.accepted(answer, changes);
       return true;
     } catch (error) {
-      return this.refused(error, changes);
+      return this.refused(error, changes, note);
     }
   }
 
   accepted(answer, changes) {
     this.revision = answer.revision;
+    this.signedOut = false;
     for (const [name, text] of Object.entries(changes)) {
       if (text === null) {
         delete this.saved[name];
@@ -148,7 +202,7 @@ export class Saving {
     this.page.onSaved(answer);
   }
 
-  async refused(error, changes) {
+  async refused(error, changes, note) {
     for (const [name, text] of Object.entries(changes)) {
       if (text !== null) {
         this.keep(name, text);
@@ -159,9 +213,8 @@ export class Saving {
     }
     if (isSessionLost(error)) {
       this.page.show(words('Not saved on the server; kept in this browser'), 'bad');
-      return (await signInAgain()) ? this.#save({}) : false;
+      return (await signInAgain()) ? this.#save({ note }) : false;
     }
-    // A 409 without files is a draft that was closed meanwhile; the message says so.
     if (error.status === 409 && error.body.files) {
       this.page.show(words('Somebody else has saved meanwhile'), 'bad');
       this.page.onConflict(error.body);
@@ -169,6 +222,10 @@ export class Saving {
     }
     const reason = error.body.message ?? (error.status ? words('The server could not save this; please try again.') : words('The server cannot be reached. Your work is still on this page.'));
     this.page.show(reason, 'bad');
+    if (error.status === 409) {
+      // Without files it is no conflict: the draft was submitted, published or put away meanwhile.
+      this.page.onClosed(reason);
+    }
     return false;
   }
 
@@ -184,7 +241,6 @@ export class Saving {
   keep(file, content) {
     try {
       localStorage.setItem(this.slot + file, JSON.stringify({ content, at: new Date().toISOString(), revision: this.revision }));
-      this.kept.add(file);
     } catch (error) {
       // A full or forbidden store must not stop the work; the page still has it.
       console.warn('draft not kept in this browser', error);

@@ -7,7 +7,8 @@ import { isChinese, translateModule } from './words.js';
 
 if (isChinese()) {
   // form-js uses the same instance of the date picker, so this reaches its fields too.
-  flatpickr.localize(Mandarin);
+  // The names of the fields for screen readers are not among the package's own Chinese words.
+  flatpickr.localize({ ...Mandarin, monthAriaLabel: '月份', yearAriaLabel: '年份', hourAriaLabel: '小时', minuteAriaLabel: '分钟' });
 }
 
 /**

@@ -9,6 +9,7 @@ import { button, node } from '../dom.js';
 import { fillWindow } from '../filling.js';
 import { FindingsStrip } from '../strip.js';
 import { useStyle } from '../styles.js';
+import { typingModule } from '../typing.js';
 import { words } from '../words.js';
 
 const VIEWS = ['drd', 'decisionTable', 'literalExpression', 'boxedExpression'];
@@ -46,8 +47,9 @@ class DecisionFile {
   }
 
   async open(wanted) {
-    this.place.replaceChildren(this.views, this.findings.place, this.canvas);
-    const view = { additionalModules: [translateModule] };
+    // The findings stand below: what is edited must not move under the pointer when they come and go.
+    this.place.replaceChildren(this.views, this.canvas, this.findings.place);
+    const view = { additionalModules: [translateModule, typingModule] };
     this.modeler = new DmnModeler({ container: this.canvas, ...Object.fromEntries(VIEWS.map((each) => [each, view])) });
     this.modeler.on('views.changed', () => {
       this.drawViews();

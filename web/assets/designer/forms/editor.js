@@ -10,6 +10,7 @@ import { button, node } from '../dom.js';
 import { fillWindow } from '../filling.js';
 import { FindingsStrip } from '../strip.js';
 import { restStyle, useStyle } from '../styles.js';
+import { typingModule } from '../typing.js';
 import { words } from '../words.js';
 import { officePanelModule } from './panel.js';
 
@@ -68,11 +69,12 @@ class FormFile {
   async open(schema) {
     this.place.replaceChildren(
       node('div', { class: 'designer__file-tools', role: 'toolbar', 'aria-label': words('Form') }, this.tabs.edit, this.tabs.preview, this.undo, this.redo, this.again),
-      this.findings.place,
       this.canvas,
       this.preview,
+      // Below: what is edited must not move under the pointer when findings come and go.
+      this.findings.place,
     );
-    this.editor = new FormEditor({ container: this.canvas, additionalModules: [officePanelModule] });
+    this.editor = new FormEditor({ container: this.canvas, additionalModules: [officePanelModule, typingModule] });
     await this.editor.importSchema(schema);
     this.baseline = this.written();
     const bus = this.editor.get('eventBus');
