@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from engine.words import T, Words
 from web.i18n import is_chinese, say
-from web.lights import BY_RANK, LIGHTS, Light, ledger_words, light_of, remaining_words
+from web.lights import BY_RANK, LIGHTS, Light, ledger_parts, ledger_words, light_of
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -65,14 +65,21 @@ def isoformat(value: Any) -> str:
     return office(value).isoformat(timespec="minutes") if isinstance(value, datetime) else (value.isoformat() if value else "")
 
 
-def working_days(due_at: datetime | None, state: str | None = None) -> str:
-    """"剩 1 工作日" / "超 3 工作日" / "今日到期", from a clock's ``due_at`` and ``state``."""
-    return say(remaining_words(due_at, engine().clock(), engine().calendar, state))
-
-
 def clock_left(row: Any) -> str:
-    """The same for a row of a list that carries ``clock_ledger`` and ``clock_state``."""
-    return say(ledger_words(row.clock_ledger, row.clock_state, engine().clock(), engine().calendar))
+    """"剩 1 工作日" / "超 3 工作日" / "今日到期" for a row of a list that carries ``clock_ledger`` and ``clock_state``."""
+    return ledger_left(row.clock_ledger, row.clock_state)
+
+
+def ledger_left(ledger: Any, state: str | None = None) -> str:
+    """The same from the ledger and the state of a clock; nothing without one."""
+    return say(ledger_words(ledger, state, engine().clock(), engine().calendar))
+
+
+def left_cell(ledger: Any, state: str | None = None) -> Markup:
+    """The same for a cell of a list: the notes stand small below, so that they do not widen the column."""
+    words, notes = ledger_parts(ledger, state, engine().clock(), engine().calendar)
+    shown = escape(say(words))
+    return shown + Markup("").join(Markup('<small class="soft left-note">{}</small>').format(say(note)) for note in notes)
 
 
 def time_used(start: datetime | None, end: datetime | None) -> str:
@@ -161,7 +168,7 @@ def with_query(**changes: Any) -> str:
 
 FILTERS = {
     "localdate": localdate, "localtime": localtime, "localday": localday, "localdatetime": localdatetime, "isoformat": isoformat,
-    "working_days": working_days, "clock_left": clock_left, "words": say, "person_name": person_name, "section_name": section_name, "filesize": filesize,
+    "ledger_left": ledger_left, "left_cell": left_cell, "clock_left": clock_left, "words": say, "person_name": person_name, "section_name": section_name, "filesize": filesize,
 }  # fmt: skip
 GLOBALS = {"asset": asset, "icon": icon, "light": light, "page_json": page_json, "with_query": with_query, "time_used": time_used}
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, literal
 
-from engine.deadlines import Clock, derive
+from engine.deadlines import Clock, balance, left_words
+from engine.deadlines.balance import left_parts
 from engine.words import T, Words
 
 
@@ -73,35 +74,15 @@ def light_of(clock: Any, now: datetime) -> Light:
     return LIGHTS["hollow" if clock.provisional else "green"]
 
 
-def remaining(due_at: datetime | None, now: datetime, calendar: Any) -> int | None:
-    """Working days left until the due day (0: due today), negative when over; ``None`` without a due day."""
-    if due_at is None:
-        return None
-    due, today = calendar.local(due_at).date(), calendar.local(now).date()
-    days = calendar.workdays_between(today, due)
-    # Late within the due day, or over a rest day: the first day over is a day over.
-    return min(days, -1) if due_at < now and days <= 0 else days
-
-
-def remaining_words(due_at: datetime | None, now: datetime, calendar: Any, state: str | None = None) -> Words | str:
-    """"1 working day left", "3 working days over", "due today", "paused", or nothing, from the columns of a clock."""
-    return "" if state == "STOPPED" else days_words(remaining(due_at, now, calendar), state == "PAUSED")
-
-
-def days_words(days: int | None, paused: bool) -> Words | str:
-    """The same for a number of working days: negative when over, 0 on the due day, ``None`` when it cannot be known."""
-    if days is not None and days < 0:
-        return T("%(days)d working day(s) over", days=-days)
-    if paused:
-        return T("paused")
-    if days is None:
-        return ""
-    return T("due today") if days == 0 else T("%(days)d working day(s) left", days=days)
-
-
 def ledger_words(ledger: Any, state: str | None, now: datetime, calendar: Any) -> Words | str:
-    """The same from a clock's ledger, counted exactly as the clock counts (its first day, its pauses)."""
+    """"1 working day left", "3 working days over", "due today", "paused", or nothing, counted exactly as the clock of a ledger counts."""
     if not ledger or state == "STOPPED":
         return ""
-    derived = derive(Clock.from_dict(ledger), calendar, now)
-    return days_words(derived.remaining, derived.paused)
+    return left_words(balance(Clock.from_dict(dict(ledger)), calendar, now), calendar, now)
+
+
+def ledger_parts(ledger: Any, state: str | None, now: datetime, calendar: Any) -> tuple[Words | str, list[Words]]:
+    """The same in two: the words proper, and the notes on them (from when it is counted, to when it rolls on)."""
+    if not ledger or state == "STOPPED":
+        return "", []
+    return left_parts(balance(Clock.from_dict(dict(ledger)), calendar, now), calendar, now)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from flask import current_app, g, request, url_for
 
 from engine.words import T, Words
+from web.people import INSIDE
 
 
 @dataclass(frozen=True)
 class Item:
-    """``permission`` is a key of :data:`web.people.PERMISSIONS`, or empty for everybody; ``count`` names a number to show.
+    """``permission`` is a key of :data:`web.people.PERMISSIONS`, :data:`web.people.INSIDE`, or empty for everybody; ``count`` names a number to show.
 
     ``phone`` puts the item into the bottom bar of a narrow screen.  ``room`` marks the item on all pages of that blueprint.
     """
@@ -34,8 +35,8 @@ MENU: tuple[Item, ...] = (
     Item("inbox.started", T("Started by me"), "send", "started"),
     Item("cases.procedures", T("New case"), "file-plus", "start", phone=True),
     Item("supervision.index", T("Supervision"), "gauge", "supervision", permission="supervise", phone=True),
-    Item("supervision.orders", T("Supervision orders"), "urgent", "orders"),
-    Item("supervision.cards", T("Supervision cards"), "alert-triangle", "cards"),
+    Item("supervision.orders", T("Supervision orders"), "urgent", "orders", permission=INSIDE),
+    Item("supervision.cards", T("Supervision cards"), "alert-triangle", "cards", permission=INSIDE),
     Item("supervision.register", T("Register"), "table", "register", permission="register"),
     Item("cases.public_list", T("Public list"), "world", "public"),
     Item("limits.index", T("Limits"), "clock", "limits", permission="limits"),

@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 
 from engine.errors import NotPermitted
-from engine.runtime.casework.access import MONITORS, OPERATORS
+from engine.runtime.casework.access import MONITORS, OPERATORS, OUTSIDE
 from engine.runtime.design.publishing import APPROVERS
 from engine.runtime.limits.recalculation import DECIDERS as DATE_DECIDERS
 from engine.runtime.limits.rule_changes import DECIDERS
@@ -39,6 +39,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 """Permission word → roles that hold it.  What one case or one task allows is decided by ``engine.runtime.casework.access``, not here."""
 
 
+INSIDE = "inside"
+"""Held by everybody of the office and its partners, whatever their roles; not by applicants."""
+
+
 @dataclass(frozen=True)
 class Person:
     """The person of this request.  ``groups`` are the candidate groups of user tasks, the principals' of a deputy included."""
@@ -62,7 +66,9 @@ class Person:
         return self.roles | {f"section:{self.section_code}"} | {f"{role}@{self.section_code}" for role in self.roles}
 
     def may(self, permission: str) -> bool:
-        """Whether one of the person's roles holds ``permission`` (a key of :data:`PERMISSIONS`)."""
+        """Whether one of the person's roles holds ``permission`` (a key of :data:`PERMISSIONS`, or :data:`INSIDE`)."""
+        if permission == INSIDE:
+            return self.section_kind != OUTSIDE
         return bool(self.roles & PERMISSIONS[permission])
 
 

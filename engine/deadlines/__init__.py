@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.deadlines.amounts import UNITS, amount_words
 from engine.deadlines.arithmetic import explain
+from engine.deadlines.balance import Balance, balance, left_words
 from engine.deadlines.calendar import KINDS, OfficeHours, WorkCalendar, Year, official_year, provisional_year, seed_years
 from engine.deadlines.clock import (
     ESTIMATED,
@@ -25,8 +26,8 @@ from engine.deadlines.ladder import Ladder, Rung, When, load_ladders, next_rung,
 from engine.deadlines.rules import ExtensionRule, Rule, load_rules, rule_of
 
 __all__ = [
-    "ESTIMATED", "KINDS", "LIGHT_WORDS", "UNITS", "Clock", "Derived", "Due", "Extension", "ExtensionRule", "Ladder", "OfficeHours", "Pause",
-    "Rule", "Rung", "When", "WorkCalendar", "Year", "amount_words", "date_words", "derive", "due", "due_day", "explain", "extend",
+    "ESTIMATED", "KINDS", "LIGHT_WORDS", "UNITS", "Balance", "Clock", "Derived", "Due", "Extension", "ExtensionRule", "Ladder", "OfficeHours", "Pause",
+    "Rule", "Rung", "When", "WorkCalendar", "Year", "amount_words", "balance", "date_words", "derive", "due", "due_day", "explain", "extend", "left_words",
     "load_ladders", "load_rules", "next_rung", "official_year", "pause", "provisional_year", "resume", "rule_of", "rung_times",
     "seed_years", "start", "start_day", "stop",
 ]  # fmt: skip

@@ -163,8 +163,9 @@ class Derived:
     """What a clock says at one moment.
 
     ``due_at``/``due_day``/``overdue_at`` are ``None`` while a pause holds the clock.  ``total``, ``used`` are in the unit of the
-    rule (working days for ``wd``, calendar days for ``d m y``, hours for ``h ch``).  ``remaining`` is in working days: 0 on
-    the due day, negative when overdue; ``None`` when it cannot be known.  ``light`` always comes with ``word``.
+    rule (working days for ``wd``, calendar days for ``d m y``, hours for ``h ch``) and reach to the due day, days over which it rolled on
+    included: rungs and lights go by them; what people read is :func:`engine.deadlines.balance.balance`.  ``remaining`` is in working
+    days: 0 on the due day, negative when overdue; ``None`` when it cannot be known.  ``light`` always comes with ``word``.
     """
 
     due_at: datetime | None
@@ -375,7 +376,7 @@ class Measure:
         if self.due is None:
             return max(0, self.total - self.used(now)) if self.unit == WORKING_DAYS and self.total is not None else None
         if now >= self.due.overdue_at:
-            return -max(1, self.calendar.workdays_between(self.due.day, self.calendar.office_day(now)))
+            return -overdue_workdays(self.due.day, now, self.calendar)
         return self.days(self.today(now), self.due.day, WORKING_DAYS)
 
     # -- the moments at which so much is used or left, for lights and rungs alike; only asked of a clock with a due day ------
@@ -417,6 +418,11 @@ class Measure:
         opens = self.calendar.opening(min(self.calendar.next_workday(day), self.due.day))
         # A limit before an event starts counting from the event, which lies after it: no start to wait for.
         return min(opens if self.clock.rule.direction == "before" else max(opens, self.began), self.due.at)
+
+
+def overdue_workdays(due_day: date, now: datetime, calendar: WorkCalendar) -> int:
+    """Working days by which a limit of ``due_day`` is over at ``now``, once it is; at least 1 (an act after closing belongs to the next one)."""
+    return max(1, calendar.workdays_between(due_day, calendar.office_day(now)))
 
 
 def ledger_pauses(clock: Clock) -> list[tuple[datetime | date, datetime | date | None]]:

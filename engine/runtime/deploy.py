@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 
+from engine.bpmn.activities import UserTask
 from engine.bpmn.elements import FlowNode
 from engine.bpmn.reader import read_bpmn
 from engine.bpmn.timers import MODEL_FUNCTIONS, first_due
@@ -161,6 +162,8 @@ def examine(
     problems.extend(_deputy_rules(found))
     if directory is not None:
         problems.extend(_unknown_groups(found, directory))
+        problems.extend(_for_nobody(found, directory))
+    problems.extend(_shared_codes(found, catalogue))
     problems.extend(_unresolved_sheets(found, catalogue))
     if catalogue is not None:
         problems.extend(dependents.check(found, catalogue))
@@ -179,7 +182,7 @@ def _doubles(found: Iterable[Found]) -> Iterable[Problem]:
                 "deploy.double",
                 T(
                     "%(kind)s “%(id)s” stands in %(first)s and in %(second)s. Rename one.",
-                    kind=item.kind,
+                    kind=KIND_WORDS.get(item.kind, item.kind),
                     id=item.id,
                     first=other,
                     second=item.file,
@@ -187,6 +190,12 @@ def _doubles(found: Iterable[Found]) -> Iterable[Problem]:
             )
 
 
+KIND_WORDS: dict[str, Words] = {
+    "process": T("process"), "form": T("form"), "decision": T("decision table"), "rule": T("deadline rule"),
+    "ladder": T("ladder"), "procedure": T("procedure sheet"), "rules": T("table of deadline rules"),
+    "ladders": T("table of ladders"), "monitoring": T("table of supervision rules"),
+}  # fmt: skip
+"""What the kinds of definitions are called inside a sentence."""
 RULE_PROPERTIES = ("deadline", "clock.start", "clock.stop", "clock.extend", "extendable")
 """Properties of an element that name deadline rules; ``*`` means all."""
 
@@ -294,7 +303,7 @@ def _unknown(item: Found, node: FlowNode, kind: str, id: str) -> Problem:
     message = T(
         "“%(label)s” names the %(kind)s “%(id)s”, which is not deployed. Deploy it too, or correct the id.",
         label=node.label,
-        kind=kind,
+        kind=KIND_WORDS[kind],
         id=id,
     )
     return Problem(item.file, node.line, node.bpmn_id, f"deploy.unknown-{kind}", message, "warning")
@@ -318,6 +327,43 @@ def _unknown_groups(found: Iterable[Found], directory: Directory) -> Iterable[Pr
                     group=group,
                 )
                 yield Problem(item.file, node.line, node.bpmn_id, "deploy.unknown-group", message, "warning")
+
+
+NOBODY = frozenset({"", "null", "[]", '""'})
+"""What the three ways to say who does a step hold when they say nothing, a leading ``=`` and blanks aside."""
+
+
+def _for_nobody(found: Iterable[Found], directory: Directory) -> Iterable[Problem]:
+    """Steps of people for which neither a person nor a group is ever named: they lie in nobody's inbox.
+
+    A warning, for a step that names nobody is open to everybody who may read its case, and a model of another tool may mean that.  What
+    is computed counts as named, for it is known at run time only.
+    """
+    if not directory.sections and not directory.roles:
+        return
+    for item, node in _elements(found):
+        if isinstance(node, UserTask) and all(_says_nothing(each) for each in (node.assignee, node.candidate_groups, node.candidate_users)):
+            message = T("“%(label)s” is for nobody: it would lie in no inbox. Choose who does it.", label=node.label)
+            yield Problem(item.file, node.line, node.bpmn_id, "assignment.nobody", message, "warning")
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or value.text.replace(",", " ").strip().removeprefix("=").strip() in NOBODY
+
+
+def _shared_codes(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:
+    """Procedures whose case numbers have the code of another one: the two would draw from one series."""
+    own = [item for item in found if item.kind == "procedure"]
+    sheets = {item.id: item.model for item in catalogue.latest("procedure")} if catalogue and own else {}
+    sheets |= {item.id: item.model for item in own}
+    for item in own:
+        others = (sheet for id, sheet in sorted(sheets.items()) if id != item.id and sheet is not None and sheet.code == item.model.code)
+        if (other := next(others, None)) is not None:
+            message = T(
+                "The code %(code)s stands in the case numbers of “%(name)s” already: both would count on in one series. Choose another.",
+                where="code", code=item.model.code, name=other.name,
+            )  # fmt: skip
+            yield Problem(item.file, None, None, "procedure.code-taken", message, "warning")
 
 
 def _unresolved_sheets(found: list[Found], catalogue: Catalogue | None) -> Iterable[Problem]:

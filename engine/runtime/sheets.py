@@ -378,7 +378,7 @@ def _paper(reader: Reader, node: yaml.Node) -> Paper:
 
 
 _MISSING = {
-    "process": T("“%(where)s” names the process “%(id)s”, which is not deployed. Deploy its BPMN file too, or correct the id."),
+    "process": T("The procedure sheet is for the process “%(id)s”, but no drawing has this process id. Rename the process of the drawing, or correct the sheet."),
     "form": T("“%(where)s” names the form “%(id)s”, which is not deployed. Deploy the form too, or correct the id."),
     "rule": T("“%(where)s” names the deadline rule “%(id)s”, which the rule table does not have."),
     "ladder": T("“%(where)s” names the ladder “%(id)s”, which does not exist."),

@@ -365,3 +365,62 @@ def test_the_sheet_is_checked_against_what_is_deployed(engine):
     assert "lic.moon" in str(problems[0].message)
     _, problems = examine({"supervision_rules.yaml": b"effective_from: 2026-11-01\nrules: [{id: x}]"}, engine.catalogue)
     assert problems[0].severity == "error"
+
+
+def test_after_an_outage_only_the_gravest_card_of_a_matter_is_told_and_the_milder_is_on_record(engine, watch, in_handling, clock, rows, cards):
+    watch("unclaimed")
+    clock.office("2026-12-02 09:00")
+    engine.run_due()
+    assert cards() == [("unclaimed", "warning"), ("unclaimed", "yellow")]
+    warning, yellow = rows(tables.card)
+    told = rows(tables.notification, kind="card")
+    assert told and all(row["params"]["card"] == yellow["key"] for row in told)
+    assert [(row["action"], row["text"]) for row in rows(tables.card_step, card_key=warning["key"])] == [("issue", "无人签收"), ("supersede", yellow["number"])]
+    assert [row["action"] for row in rows(tables.card_step, card_key=yellow["key"])] == ["issue"]
+
+
+def test_a_milder_card_that_another_node_issued_meanwhile_does_not_hold_up_the_graver(engine, watch, in_handling, clock, rows, cards, monkeypatch):
+    watch("unclaimed")
+    clock.office("2026-11-25 17:31")
+    engine.run_due()
+    monkeypatch.setattr(monitoring.cards, "exists_already", _late(monitoring.cards.exists_already))
+    engine.desk.monitored_until = None
+    clock.office("2026-12-02 09:00")
+    # The look did not see the warning yet: it is asked to issue both.
+    monkeypatch.setattr(monitoring, "_matters", _with_the_warning(monitoring._matters, rows))
+    engine.run_due()
+    assert cards() == [("unclaimed", "warning"), ("unclaimed", "yellow")]
+
+
+def _late(real):
+    asked = []
+
+    def exists(*args):
+        asked.append(args)
+        return len(asked) > 2 and real(*args)
+
+    return exists
+
+
+def _with_the_warning(real, rows):
+    from dataclasses import replace
+
+    def matters(found):
+        (finding,) = found
+        mild = next(each for each in finding.rule.cards if each.card == "warning")
+        return real([replace(finding, degree=mild), finding])
+
+    return matters
+
+
+def test_a_card_about_a_step_that_nobody_can_take_goes_to_the_section_the_case_comes_from(engine, watch, in_handling, clock, rows):
+    from engine.store.tables import case_file, user_task
+
+    with engine.transaction() as tx:
+        tx.execute(update(case_file).where(case_file.c.key == in_handling.key).values(section_code=None))
+        tx.execute(update(user_task).where(user_task.c.root_key == in_handling.key).values(candidate_users=[], candidate_groups=[]))
+    watch("unclaimed", whom="section")
+    clock.office("2026-11-25 17:31")
+    engine.run_due()
+    (row,) = rows(tables.card)
+    assert row["to_section"] == engine.desk.people.directory().section_of("wang")

@@ -106,7 +106,7 @@ def test_saving_what_is_there_already_makes_no_revision(designers):
     assert same.revision == 1
 
 
-def test_an_autosave_outlives_a_crash_and_goes_with_the_next_save(designers, engine, clock):
+def test_an_autosave_outlives_a_crash_and_goes_with_the_next_save_of_its_file(designers, engine, clock):
     draft = drafts.create(designers, process_id="leave", title="请假", by="mei")
     drafts.autosave(designers, draft.key, "leave.bpmn", "<half", revision=1, by="mei")
     clock.now += timedelta(seconds=20)
@@ -117,7 +117,12 @@ def test_an_autosave_outlives_a_crash_and_goes_with_the_next_save(designers, eng
         mine = drafts.autosaves(designers, conn, draft.key, "mei")
         assert {file: (each.content, each.at, each.revision) for file, each in mine.items()} == {"leave.bpmn": ("<half more", clock.now, 1)}
         assert [login for login, _ in drafts.people_here(designers, conn, draft.key)] in (["mei", "tao"], ["tao", "mei"])
-    drafts.save(designers, draft.key, {"README.md": "x"}, revision=1, by="mei")
+    drafts.autosave(designers, draft.key, "README.md", "half", revision=1, by="mei")
+    saved = drafts.save(designers, draft.key, {"README.md": "x"}, revision=1, by="mei")
+    with engine.reading() as conn:
+        assert {file: each.content for file, each in drafts.autosaves(designers, conn, draft.key, "mei").items()} == {"leave.bpmn": "<half more"}
+    # A file that is saved as it was counts too: its work was taken back.
+    drafts.save(designers, draft.key, {"leave.bpmn": draft.files["leave.bpmn"]}, revision=saved.revision, by="mei")
     with engine.reading() as conn:
         assert drafts.autosaves(designers, conn, draft.key, "mei") == {}
         assert drafts.autosaves(designers, conn, draft.key, "tao")["leave.bpmn"].content == "<taos"

@@ -10,7 +10,7 @@ import pytest
 
 from engine import Engine
 from engine.errors import Conflict, DeploymentRejected, InvalidState, NotFound, NotPermitted, ValidationFailed
-from engine.runtime.design import comparing, drafts, following, plans, publishing, versions
+from engine.runtime.design import checking, comparing, drafts, following, plans, publishing, versions
 from engine.store import tables
 from tests.desk import desk_models as models
 from tests.desk.conftest import SETTINGS
@@ -74,6 +74,32 @@ def test_a_double_click_publishes_once(designers, engine):
     assert engine.definition("form", "licence_step").version == 2
     with pytest.raises((Conflict, InvalidState)):
         publishing.refuse(designers, found.key, revision=1, note="zu spät", by="admin2")
+
+
+def test_who_decided_in_another_tab_is_not_told_that_somebody_else_did(designers):
+    found = submit(designers, change(designers))
+    publishing.approve(designers, found.key, revision=1, by="tao")
+    for login, msgid in (("tao", "You have dealt with this submission already: it is %(state)s."), ("admin2", "%(name)s was faster: this submission is %(state)s.")):
+        with pytest.raises(Conflict) as refused:
+            publishing.approve(designers, found.key, revision=1, by=login)
+        assert refused.value.message.msgid == msgid and refused.value.by == "tao"
+
+
+def test_a_submission_keeps_what_its_author_accepted(designers, engine):
+    draft = drafts.branch(designers, "licence", by="mei")
+    sheet = draft.files["procedure.yaml"]
+    designers.engine.deploy({"other/procedure.yaml": sheet.replace("process: licence", "process: other"), "other/o.bpmn": engine.catalogue.content(
+        engine.catalogue.find("process", "licence"))[1].replace(b'id="licence"', b'id="other"')}, by="designer")  # fmt: skip
+    draft = drafts.save(designers, draft.key, {"procedure.yaml": f"{sheet}\ndescription: 改过\n"}, revision=draft.revision, by="mei")
+    with pytest.raises(ValidationFailed):
+        submit(designers, draft, warnings_seen=False)
+    found = submit(designers, draft)
+    assert [each.rule for each in found.findings] == ["procedure.code-taken"]
+    assert checking.new_among(drafts.examine(designers, draft.files), found.findings) == []
+    assert [each.rule for each in checking.new_among(drafts.examine(designers, draft.files), ())] == ["procedure.code-taken"]
+    with engine.reading() as conn:
+        (again,) = publishing.submissions(conn, draft_key=draft.key)
+    assert again.findings == found.findings
 
 
 def test_two_who_decide_at_the_same_moment_publish_once(designers, engine):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from engine.deadlines import seed_years
+from engine.deadlines import OfficeHours, seed_years
 from engine.runtime.design import statistics
 from engine.runtime.design.statistics import WorkedTime
 from tests.desk import desk_models as models
@@ -118,3 +118,12 @@ def test_nights_rest_days_and_lunch_are_no_office_time():
     noon = CALENDAR.instant(date(2026, 11, 23), time(12))
     assert worked.days(noon, noon + timedelta(hours=2, minutes=30)) == 0
     assert worked.days(friday, CALENDAR.instant(date(2026, 11, 23), time(17, 30))) == pytest.approx(1)
+
+
+def test_a_day_is_a_day_before_and_after_the_office_changed_its_hours():
+    shorter = OfficeHours(((time(9), time(12)), (time(13), time(16))))
+    changed = OfficeHours(standing=((date(2026, 12, 1), shorter),))
+    worked = WorkedTime(seed_years(2025, 2027, hours=changed))
+    for day in (date(2026, 11, 30), date(2026, 12, 2)):
+        begin = CALENDAR.instant(day, time(0))
+        assert worked.days(begin, begin + timedelta(hours=24)) == pytest.approx(1)

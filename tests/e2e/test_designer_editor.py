@@ -256,6 +256,16 @@ def test_every_pattern_goes_into_the_drawing_and_out_again(desk: Desk, new_draft
         expect(shapes).to_have_count(before)
 
 
+def test_another_kind_of_step_is_chosen_without_a_word_in_the_console(desk: Desk, new_draft):
+    """The drawing tool calls a function of its own that it has given up, and says so at every click."""
+    page = opened(desk.person(DESIGNER).go("/designer"), new_draft("complaint"))
+    find(page, "受理审查")
+    page.locator('.djs-context-pad .entry[data-action="replace"]').click()
+    expect(page.locator(".djs-popup")).to_be_visible()
+    pad, menu = page.locator(".djs-context-pad").bounding_box(), page.locator(".djs-popup").bounding_box()
+    assert pad and menu and pad["x"] == menu["x"], "the list opens at the signs"
+
+
 def test_the_drawing_leaves_as_bpmn_and_as_pictures(desk: Desk, new_draft):
     key = new_draft("complaint")
     page = opened(desk.person(DESIGNER).go("/designer"), key)

@@ -172,6 +172,30 @@ def test_a_form_of_a_step_is_made_from_the_palette_bound_saved_and_found_again(d
     assert words_missing(page) == []
 
 
+def test_no_english_word_stands_at_any_kind_of_field(editor):
+    page, _key = editor("complaint")
+    open_file(page, "forms", "complaint_handle.form")
+    kinds = page.locator("[data-form-canvas] .fjs-palette-field").evaluate_all("nodes => nodes.map((each) => each.dataset.fieldType)")
+    known = set(english(page))
+    found: dict[str, list[str]] = {}
+    for kind in kinds:
+        add(page, kind)
+        added = page.locator(f'[data-form-canvas] .fjs-editor-container .fjs-element[data-field-type="{kind}"]').last
+        added.click(position={"x": 4, "y": 4})
+        groups = page.locator("[data-form-canvas] .bio-properties-panel-group-header")
+        expect(groups.first).to_be_visible()
+        for index in range(groups.count()):
+            if not page.locator("[data-form-canvas] .bio-properties-panel-group").nth(index).locator(".open").count():
+                groups.nth(index).click()
+        # What the editor makes up as a key is a value: the kind and a random end, "textfield_1abc2de".
+        texts = {text for text in english(page) if not re.fullmatch(r"\s*[A-Za-z]+_[a-z0-9]+\s*", text)}
+        if texts - known:
+            found[kind] = sorted(texts - known)
+    assert len(kinds) > 15
+    assert found == {}
+    assert words_missing(page) == []
+
+
 def test_opening_a_form_and_a_decision_changes_neither(editor, designing):
     page, key = editor("complaint")
     before = stored(designing, key)

@@ -121,6 +121,33 @@ def test_a_page_that_lost_its_session_learns_when_it_is_back(app, sign_in):
     assert answer.json["csrf_token"]
 
 
+SCRIPT = {"Accept": "application/json", "X-Requested-With": "fetch"}
+
+
+def test_an_open_page_signs_in_without_being_left(client):
+    data = {"login": "wang", "password": "no"}
+    refused = client.post("/login", data=data, headers=SCRIPT)
+    assert refused.status_code == 403
+    assert refused.json["message"]
+    answer = client.post("/login", data={**data, "password": models.PASSWORD}, headers=SCRIPT)
+    assert (answer.status_code, answer.json["login"]) == (200, "wang")
+    assert answer.json["csrf_token"]
+    assert client.post("/session").json["login"] == "wang"
+
+
+def test_a_page_without_a_session_gets_the_token_with_which_it_can_sign_in(app):
+    client = app.test_client()
+    app.config["WTF_CSRF_ENABLED"] = True
+    data = {"login": "wang", "password": models.PASSWORD}
+    assert client.post("/login", data=data, headers=SCRIPT).status_code == 400
+    token = client.get("/session").json["csrf_token"]
+    answer = client.post("/login", data=data, headers={**SCRIPT, "X-CSRFToken": token})
+    assert answer.json["login"] == "wang"
+    # Of the session that began: the token of before is worth nothing in it.
+    assert client.post("/logout", headers={**SCRIPT, "X-CSRFToken": token}).status_code == 400
+    assert client.post("/logout", headers={**SCRIPT, "X-CSRFToken": answer.json["csrf_token"]}).status_code == 302
+
+
 def test_signing_in_again_in_a_second_tab_says_to_go_back(client):
     answer = client.post("/login", data={"login": "wang", "password": models.PASSWORD, "again": "1"}, follow_redirects=True)
     assert "仍在" in answer.text

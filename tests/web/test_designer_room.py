@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
 import zipfile
 
 import pytest
+from sqlalchemy import update
 
-from engine.runtime.design import drafts
+from engine.deadlines.sheettext import rule_rows
+from engine.runtime.design import checking, drafts
+from engine.runtime.limits import rulebook
+from engine.store import tables
 from tests.desk import desk_models as models
 from tests.web.rooms import app, browse, clock, engine, open_case, selects, statements  # noqa: F401  fixtures
 
@@ -58,6 +63,11 @@ def test_from_nothing_to_a_version_in_use_by_two_people(room, browse):
     assert tao.post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).status_code == 302
     assert tao.post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).status_code == 409
     assert room.definition("process", "leave").version == 1
+    # In a second tab it was oneself who did it; for the third person it was somebody else.
+    again = browse("tao", "en").post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).text
+    assert "You have dealt with this already" in again and "Somebody was faster" not in again and "陶 was faster" not in again
+    late = browse("admin", "en").post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).text
+    assert "Somebody was faster" in late and "陶 was faster" in late
     assert "梅" in mei.get("/designer/procedures/leave").text
     assert "leave" in mei.get("/designer").text
 
@@ -214,6 +224,51 @@ def test_hostile_names_and_texts_are_inert_on_every_page(room, browse):
     assert answer.headers["Content-Disposition"].startswith("attachment") and "html" not in answer.headers["Content-Type"]
 
 
+def test_hostile_texts_stay_texts_where_tables_sheets_and_limits_are_compared(room, browse):
+    mei, tao = browse("mei"), browse("tao")
+    escaped = "<b>x</b><script>alert(1)</script>".replace("&", "&amp;").replace("<", "&lt;")
+    table = """<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="n"><decision id="evil_d" name="%s">
+      <decisionTable><input id="i" label="%s"><inputExpression id="ie"><text>a</text></inputExpression></input><output id="o" name="o"/>
+      <rule id="r"><description>%s</description><inputEntry id="a"><text>%s</text></inputEntry><outputEntry id="b"><text>"%s"</text></outputEntry></rule>
+      </decisionTable></decision></definitions>"""
+    key = begin(mei, title="x", process_id="evil")
+    sheet = mei.get(f"/designer/drafts/{key}/file?name=procedure.yaml").text
+    hostile = json.dumps(HOSTILE)
+    assert put(mei, key, 1, {"a.dmn": table % (("1",) * 5)}).status_code == 200
+    more = f"description: {hostile}\nregister:\n  - {{key: k, label: {hostile}, value: {hostile}}}\n"
+    assert put(mei, key, 2, {"a.dmn": table % ((escaped,) * 5), "procedure.yaml": sheet + more}).status_code == 200
+    for page in (f"/designer/drafts/{key}/saves/2", f"/designer/drafts/{key}/saves/3", f"/designer/drafts/{key}/compare"):
+        text = tao.get(page).text
+        assert "<script>alert" not in text and "<b>x" not in text and "<img src=x" not in text, page
+    assert "diff__table" in tao.get(f"/designer/drafts/{key}/saves/3").text
+
+
+def test_a_limit_that_changed_since_the_draft_was_begun_is_named_with_a_link(room, browse):
+    mei = browse("mei", "zh")
+    key = key_of(mei.post("/designer/procedures/licence/change"))
+    assert "/limits/rules/lic.handle" not in mei.get(f"/designer/drafts/{key}/compare").text
+    sheet = rulebook.sheet(room.desk, "rules")
+    row = rulebook.row_of(rule_rows(sheet.text), "lic.handle", None)
+    day = room.calendar.local(room.clock()).date()
+    changed = {**row, "limit": 8, "effective_from": day}
+    rulebook.save_rule(room.desk, changed, replaces=("lic.handle", None), reason="新规", based_on=sheet.version, by="admin")
+    for page in (f"/designer/drafts/{key}/compare", f"/designer/drafts/{key}/submit"):
+        text = mei.get(page).text
+        assert "/limits/rules/lic.handle" in text and "新规" in text, page
+
+
+def test_the_page_of_versions_says_who_runs_on_what_and_lets_administrators_look(room, browse, open_case):
+    mei, admin = browse("mei"), browse("admin")
+    open_case()
+    page = mei.get("/designer/procedures/licence").text
+    assert "/operations/instances?process=licence&amp;version=1&amp;state=running" in page
+    assert 'action="/designer/procedures/licence/change"' in page
+    seen = admin.get("/designer/procedures/licence")
+    assert seen.status_code == 200 and "/licence/change" not in seen.text and "/rollback" not in seen.text and "/drafts/" not in seen.text
+    assert admin.post("/designer/procedures/licence/change").status_code == 403
+    assert admin.post("/designer/procedures/licence/rollback", data={"deployment": 1, "reason": "x"}).status_code == 403
+
+
 def archive(files: dict[str, bytes | str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
@@ -327,3 +382,87 @@ def test_nobody_is_said_to_be_told_where_there_is_nobody_else(engine, browse):
     client = browse("designer")
     page = client.get(submit(client, begin(client)).location).text
     assert "there is nobody else who may approve it" in page and "have been told" not in page
+
+
+WARNED = "“判断” names the deadline rule “lic.gone”"
+
+
+def with_warning(files: dict[str, str]) -> dict[str, str]:
+    """The drawing with a step whose limit no rule has: a warning."""
+    extension = '<zeebe:properties><zeebe:property name="deadline" value="lic.gone" /></zeebe:properties></bpmn:extensionElements>'
+    return {"leave.bpmn": files["leave.bpmn"].replace('name="办理"', 'name="判断"').replace("</bpmn:extensionElements>", extension, 1)}
+
+
+def test_the_second_person_reads_the_findings_that_the_first_one_accepted_and_those_that_are_new(room, browse):
+    mei, tao = browse("mei", "en"), browse("tao", "en")
+    key = begin(mei, process_id="leave")
+    with room.reading() as conn:
+        files = drafts.get(room.desk, conn, key, "mei").files
+    assert put(mei, key, 1, with_warning(files)).status_code == 200
+    submission = key_of(submit(mei, key, 2))
+    page = tao.get(f"/designer/submissions/{submission}").text
+    assert WARNED in html.unescape(page) and "梅 read these warnings at" in page and "publishes nevertheless" in page
+    assert "Found since it was submitted" not in page and "none; 梅 publishes nevertheless" in page
+    # The form of the step goes from the draft's files behind the back of both: it would stop the first case.
+    with room.transaction(by="mei") as tx:
+        rest = {name: text for name, text in (files | with_warning(files)).items() if name != "leave_handle.form"}
+        tx.execute(update(tables.design_draft).where(tables.design_draft.c.key == key).values(files=rest))
+    page = html.unescape(tao.get(f"/designer/submissions/{submission}").text)
+    assert "Found since it was submitted; 梅 does not know of it." in page and "names the form “leave_handle”, which is not deployed" in page
+    assert "1 error: not publishable" in page and WARNED in page
+    assert tao.post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).status_code == 422
+    assert room.catalogue.find("process", "leave") is None
+    with room.transaction(by="mei") as tx:
+        tx.execute(update(tables.design_draft).where(tables.design_draft.c.key == key).values(files=files | with_warning(files)))
+    assert tao.post(f"/designer/submissions/{submission}/approve", data={"revision": 1}).status_code == 302
+    page = html.unescape(tao.get(f"/designer/submissions/{submission}").text)
+    assert WARNED in page and "梅 read these warnings at" in page
+
+
+def test_a_step_for_nobody_is_not_submitted_and_its_page_says_why(room, browse):
+    mei = browse("mei", "en")
+    key = begin(mei, process_id="leave")
+    with room.reading() as conn:
+        drawing = drafts.get(room.desk, conn, key, "mei").files["leave.bpmn"]
+    answer = put(mei, key, 1, {"leave.bpmn": drawing.replace('<zeebe:assignmentDefinition assignee="=starter" />', "")})
+    (problem,) = answer.json["problems"]
+    assert (problem["rule"], problem["severity"], problem["elementId"]) == ("assignment.nobody", "error", "handle")
+    page = mei.get(f"/designer/drafts/{key}/submit").text
+    assert "is for nobody: it would lie in no inbox. Choose who does it." in page and "1 error: not publishable" in page
+    assert submit(mei, key, 2).status_code == 422
+
+
+def test_the_page_of_a_large_draft_stands_before_its_check_and_fetches_it_once(room, browse, monkeypatch):
+    mei = browse("mei", "en")
+    key = begin(mei, process_id="leave")
+    with room.reading() as conn:
+        files = drafts.get(room.desk, conn, key, "mei").files
+    checked = []
+    examined = checking._examined
+    monkeypatch.setattr(checking, "_examined", lambda *given: checked.append(1) or examined(*given))
+    monkeypatch.setattr(checking, "QUICK", 100)
+    checking._kept.clear()
+    page = mei.get(f"/designer/drafts/{key}").text
+    assert "The drawing is large; it is being checked" in page and f'hx-get="/designer/drafts/{key}/findings"' in page and checked == []
+    part = mei.get(f"/designer/drafts/{key}/findings", headers={"HX-Request": "true"}).text
+    assert "No findings." in part and 'id="draft-errors"' in part and "<html" not in part and checked == [1]
+    page = mei.get(f"/designer/drafts/{key}").text
+    assert "No findings." in page and "being checked" not in page and checked == [1]
+    # A save checks; the page after it has nothing left to do.
+    put(mei, key, 1, with_warning(files))
+    assert checked == [1, 1]
+    assert WARNED in html.unescape(mei.get(f"/designer/drafts/{key}").text) and checked == [1, 1]
+    assert browse("wang").get(f"/designer/drafts/{key}/findings").status_code in (403, 404)
+
+
+def test_only_work_on_the_sheet_itself_is_put_aside_by_a_save_of_the_sheet(room, browse):
+    mei = browse("mei", "en")
+    key = begin(mei, process_id="leave")
+    mei.put(f"/designer/drafts/{key}/autosave", json={"revision": 1, "file": "leave.bpmn", "content": "<half"})
+    page = mei.get(f"/designer/drafts/{key}/sheet").text
+    assert "Your editor kept work" not in page and "data-confirm-label" not in page
+    assert put(mei, key, 1, {"procedure.yaml": "process: leave"}).status_code == 200
+    with room.reading() as conn:
+        assert drafts.autosaves(room.desk, conn, key, "mei")["leave.bpmn"].content == "<half"
+    mei.put(f"/designer/drafts/{key}/autosave", json={"revision": 2, "file": "procedure.yaml", "content": "process: other"})
+    assert "Your editor kept work on procedure.yaml" in mei.get(f"/designer/drafts/{key}/sheet?view=text").text

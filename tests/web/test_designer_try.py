@@ -7,7 +7,7 @@ import json
 import pytest
 from sqlalchemy import func, select
 
-from engine.runtime.design import drafts, scenarios
+from engine.runtime.design import checking, drafts, scenarios
 from engine.store import tables
 from tests.desk import desk_models as models
 from tests.web.rooms import app, browse, clock, engine, open_case, settings  # noqa: F401  fixtures
@@ -44,10 +44,27 @@ def test_the_page_has_the_start_form_the_people_and_the_scenarios(browse, draft)
     assert "wang" in {each["login"] for each in page["begin"]["starters"]}
 
 
+def test_for_a_large_draft_a_page_that_says_so_stands_until_the_dry_run_is_prepared(browse, draft, monkeypatch):
+    client = browse("designer")
+    monkeypatch.setattr(checking, "QUICK", 100)
+    text = client.get(address(draft, "?scenario=good&_external=1&key=7")).get_data(as_text=True)
+    assert "the dry run is being prepared" in text and f'hx-get="{address(draft)}/ready?scenario=good"' in text and "try-data" not in text
+    way = client.get(address(draft, "/ready?scenario=good")).headers["HX-Redirect"]
+    assert page_data(client.get(way).get_data(as_text=True))["begin"]["process"] == "licence" and way.endswith("ready=1&scenario=good")
+    drafts.save(draft_desk(client), draft.key, {"licence.bpmn": "<broken"}, revision=draft.revision, by="designer")
+    page = client.get(client.get(address(draft, "/ready")).headers["HX-Redirect"]).get_data(as_text=True)
+    assert "The draft cannot be tried yet" in page
+
+
+def draft_desk(client):
+    return client.application.extensions["engine"].desk
+
+
 def test_only_designers_may_try(browse, draft):
     for login in ("wang", "admin", "auditor"):
         client = browse(login)
         assert client.get(address(draft)).status_code in (403, 404), login
+        assert client.get(address(draft, "/ready")).status_code in (403, 404), login
         assert client.post(address(draft, "/run"), json={"scenario": RUN}).status_code in (403, 404), login
         assert client.post(address(draft, "/all"), json={}).status_code in (403, 404), login
         assert client.get(address(draft, "/diagram?process=licence")).status_code in (403, 404), login

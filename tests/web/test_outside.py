@@ -102,3 +102,9 @@ def rows_of(office):
             return conn.execute(tables.case_file.select().where(tables.case_file.c.key == key)).one()
 
     return read
+
+
+@pytest.mark.parametrize("address", ["/orders", "/orders/export.xlsx", "/cards", "/cards/export.xlsx", "/cards/rules", "/cards/rules/export.xlsx", "/bulletins"])
+def test_the_rooms_of_supervision_are_not_for_applicants(applicant, address):
+    assert applicant.get(address).status_code == 403
+    assert f'href="{address}"' not in applicant.get("/").text

@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import true
 
+from engine.deadlines import Clock, balance
 from engine.runtime.supervision import figures, persons
 from engine.runtime.supervision.figures import Figures, Period, Score
 from tests.web.rooms import app, browse, clock, engine, open_case, selects, statements  # noqa: F401  fixtures
@@ -150,3 +151,18 @@ def test_the_cases_that_wait_at_a_step_of_the_heat_map_are_one_click_away(browse
     assert "旧件" not in board and "新件" in board
     assert client.get("/supervision?step=licence/nowhere").get_data(as_text=True).count("<tr id=") == 0
     assert client.get("/supervision?step=nonsense").status_code == 200
+
+
+def test_what_is_left_never_exceeds_the_limit_on_the_board_the_screen_the_ledger_and_in_the_export(browse, engine, open_case, clock):
+    clock.office("2026-11-23 18:37")
+    case = open_case(accepted=False, subject="下班后收到")
+    with engine.reading() as conn:
+        state = BoardState.of({})
+        (line,), _total = queries.board(conn, true(), state, engine.clock(), engine.calendar)
+    said = balance(Clock.from_dict(dict(line.case.ledger)), engine.calendar, engine.clock())
+    assert (said.used, said.left) == (0, said.budget) and said.begins is not None
+    told = f"{said.left} working day(s) left"
+    begins = f"counted from {said.begins:%m-%d}"
+    for address in ("/supervision", "/supervision/screen", f"/supervision/{case.key}", "/inbox"):
+        page = browse("du" if address != "/inbox" else "wang").get(address, follow_redirects=True).get_data(as_text=True)
+        assert told in page and begins in page, address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import docx
 import openpyxl
@@ -74,3 +75,15 @@ def test_a_report_costs_few_statements(browse, engine, late):
     with statements(engine) as sent:
         assert client.get("/supervision/report/week.xlsx").status_code == 200
     assert len(selects(sent)) <= 10, "\n\n".join(selects(sent))
+
+
+def test_the_same_pdf_asked_for_twice_is_set_once(monkeypatch):
+    if documents.font() is None:
+        pytest.skip("no open CJK font on this machine")
+    monkeypatch.setattr(documents, "_made", {})
+    set_, times = documents._set, []
+    monkeypatch.setattr(documents, "_set", lambda report, found: times.append(report) or set_(report, found))
+    report = documents.Report("周报", "科技局", "2026年11月", ["本期办结 1 件。"], [], "签字", "制表")
+    assert documents.pdf(report) == documents.pdf(report) and len(times) == 1
+    documents.pdf(replace(report, footer="另一时刻"))
+    assert len(times) == 2

@@ -3,7 +3,8 @@ import Alpine from '@alpinejs/csp';
 import htmx from 'htmx.org';
 
 import { csrfToken } from './lib/http.js';
-import { signInAgain } from './lib/dialogs.js';
+import { watchDownloads } from './lib/downloads.js';
+import { signInAgain } from './lib/sign_in.js';
 import { watchLive } from './lib/live.js';
 import { watchMenus, watchTabs } from './lib/menus.js';
 import { rowsComponent, watchRows } from './lib/rows.js';
@@ -76,6 +77,7 @@ document.addEventListener('click', (event) => {
 });
 
 watchSubmitting();
+watchDownloads();
 watchRows();
 watchMenus();
 watchTabs();

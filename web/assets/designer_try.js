@@ -3,7 +3,7 @@
  * the server plays it anew in a sandbox and says where the case stands. So taking a step back costs nothing, and nothing of a
  * run is kept on the server.
  */
-import { signInAgain } from './lib/dialogs.js';
+import { signInAgain } from './lib/sign_in.js';
 import { pageData, postJson } from './lib/http.js';
 import { toast } from './lib/toasts.js';
 import { words } from './designer/words.js';

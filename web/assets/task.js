@@ -2,7 +2,7 @@
 import { Drafts } from './lib/drafts.js';
 import { drawn, showErrors, showForm } from './lib/forms.js';
 import { pageData, postMultipart } from './lib/http.js';
-import { signInAgain } from './lib/dialogs.js';
+import { signInAgain } from './lib/sign_in.js';
 import { questionOf } from './lib/submitting.js';
 import { toast } from './lib/toasts.js';
 import { clockTime, words } from './lib/words.js';

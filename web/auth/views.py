@@ -9,7 +9,9 @@ from flask_wtf.csrf import generate_csrf
 from engine.errors import NotPermitted, ValidationFailed
 from web import security
 from web.auth import blueprint
+from web.errors import wants_json
 from web.i18n import LANGUAGES, say
+from web.people import Person
 from web.security import csrf, public
 
 
@@ -39,7 +41,10 @@ def sign_in_again():
 @blueprint.post("/login")
 @public
 def sign_in_post():
-    """Check the password; refusals say nothing about whether the account exists, a lock says for how long."""
+    """Check the password; refusals say nothing about whether the account exists, a lock says for how long.
+
+    Also for an open page whose session ended, which asks by ``fetch`` and is answered in JSON.
+    """
     target = security.safe_next(request.form.get("next"))
     again = request.form.get("again") == "1"
     login = request.form.get("login", "")
@@ -47,8 +52,12 @@ def sign_in_post():
         person = desk().authenticate(login, request.form.get("password", ""), security.address())
         security.begin_session(person.login)
     except NotPermitted as refused:
+        if wants_json():
+            return jsonify(code="refused", message=say(refused.message)), 403
         page = render_template("auth/sign_in.html", alone=True, next=target, expired=False, again=again, login=login, refusal=say(refused.message))
         return page, 403
+    if wants_json():
+        return _known(person)
     if again:
         return redirect(url_for("auth.sign_in_again"))
     return redirect(target or url_for("root"))
@@ -75,8 +84,13 @@ def session_state():
     session ended has no valid token to send.
     """
     if g.person is None:
-        return jsonify(code="signed_out", message=_("Your session has ended.")), 401
-    return jsonify(login=g.person.login, name=g.person.name, csrf_token=generate_csrf())
+        # The page can sign in with this token without being left.
+        return jsonify(code="signed_out", message=_("Your session has ended."), csrf_token=generate_csrf()), 401
+    return _known(g.person)
+
+
+def _known(person: Person):
+    return jsonify(login=person.login, name=person.name, csrf_token=generate_csrf())
 
 
 @blueprint.get("/language/<code>")

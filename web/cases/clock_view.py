@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from engine.deadlines import Clock, Derived, Pause, Rung, amount_words, derive, explain, rung_times
+from engine.deadlines import Balance, Clock, Derived, Pause, Rung, amount_words, balance, derive, explain, left_words, rung_times
 from engine.deadlines.arithmetic import arithmetic, paused_amount
 from engine.deadlines.pauses import kind_word
 from engine.words import T, Words
 from web.cases.clock_bar import Bar, Scale, bar_of, scale_of
-from web.lights import Light, days_words, light_of
+from web.lights import Light, light_of
 
 UNIT_PARTS: dict[str, Words] = {
     "wd": T("working days"), "d": T("days"), "h": T("office hours"), "ch": T("hours"), "m": T("days"), "y": T("days"),
@@ -148,7 +148,7 @@ def clock_view(
 ) -> ClockView:
     """One clock row with its firings."""
     clock = Clock.from_dict(row.ledger)
-    derived = derive(clock, calendar, now)
+    derived, said = derive(clock, calendar, now), balance(clock, calendar, now)
     done = {firing.rung for firing in fired} | set(row.ledger.get("fired", ()))
     ladder = ladders.ladder(row.ladder_id)
     times = rung_times(clock, ladder, calendar) if ladder else []
@@ -163,9 +163,9 @@ def clock_view(
         clock=clock,
         derived=derived,
         light=_light(row, now),
-        remaining="" if row.state == "STOPPED" else days_words(derived.remaining, derived.paused),
+        remaining="" if row.state == "STOPPED" else left_words(said, calendar, now),
         explanation=explain(clock, calendar, now),
-        strip=_strip(clock, derived, calendar, now),
+        strip=_strip(clock, said, calendar, now),
         fired=known,
         coming=coming,
         sleeping=sleeping,
@@ -195,26 +195,39 @@ def scope_words(row: Row, names: Mapping[str, str]) -> Words:
     return T("phase “%(name)s”", name=name) if scope.get("type") in PHASES else T("step “%(name)s”", name=name)
 
 
-def _strip(clock: Clock, derived: Derived, calendar: Any, now: datetime) -> tuple[tuple[str, float, Words], ...]:
+def _strip(clock: Clock, said: Balance, calendar: Any, now: datetime) -> tuple[tuple[str, float, Words], ...]:
     unit = UNIT_PARTS.get(clock.unit, T("days"))
-    total = float(derived.total) if derived.total is not None else None
-    used = float(derived.used)
+    total, used = _drawn(said, said.budget), _drawn(said, said.used)
     parts: list[tuple[str, float, Words]] = []
     within = min(used, total) if total is not None else used
     if within > 0:
         parts.append(("used", within, T("used %(amount)s %(unit)s", amount=_number(within), unit=unit)))
-    if total is not None and used > total:
-        # Of a limit in working days the head says how many it is over, whether paused meanwhile or not; so does the bar.
-        over = float(-derived.remaining) if clock.unit == "wd" and derived.overdue and not clock.stopped_at else used - total
+    if total is not None and (over := _beyond(clock, said, used - total)) > 0:
         parts.append(("over", over, T("over by %(amount)s %(unit)s", amount=_number(over), unit=unit)))
     paused = arithmetic(clock, calendar, clock.stopped_at or now)
     if paused.paused:
         parts.append(("paused", float(paused.paused), T("paused for %(amount)s", amount=amount_words(paused.paused, paused.unit))))
     if total is not None and used < total:
-        left = _number(total - used)
+        # What is left is taken from what was written as used, so that the two make up the limit as it reads.
+        left = _number(total - float(_number(used)))
         words = T("%(amount)s %(unit)s to spare", amount=left, unit=unit) if clock.stopped_at else T("%(amount)s %(unit)s left", amount=left, unit=unit)
         parts.append(("left", total - used, words))
     return tuple(parts)
+
+
+def _drawn(said: Balance, amount: int | None) -> Any:
+    """An amount of a balance in days or hours."""
+    return amount / 60 if amount is not None and said.hours else amount
+
+
+def _beyond(clock: Clock, said: Balance, more: float) -> float:
+    """By how much the limit is over: days over which the last day rolled on are none of it."""
+    if not said.over:
+        return 0
+    if said.hours or clock.stopped_at:
+        return more if said.hours else more - said.rolled
+    # Of a limit in working days the head says how many it is over, whether paused meanwhile or not; so does the bar.
+    return said.over_workdays if said.unit == "wd" else more - said.rolled
 
 
 def _number(value: float) -> str:

@@ -11,12 +11,13 @@ from flask import current_app, flash, g, jsonify, redirect, render_template, req
 from flask_babel import gettext as _
 
 from engine.errors import Conflict, NotFound, Problem, ValidationFailed
-from engine.runtime.design import comparing, drafts, plans, publishing
+from engine.runtime.design import checking, comparing, drafts, plans, publishing
 from engine.runtime.design.drafts import Draft
 from engine.words import T
 from web import security
 from web.designer import blueprint
 from web.designer.access import access_draft
+from web.designer.diffs import comparison
 from web.designer.findings import SEVERITY_WORDS, labels_of
 from web.errors import name_of
 from web.filters import localdatetime
@@ -176,14 +177,29 @@ def _draft_page(key: int, errors: Mapping[str, list[str]] | None = None, status:
         here = drafts.people_here(desk, conn, key)
         kept = drafts.autosaves(desk, conn, key, g.person.login)
         sent = publishing.submissions(conn, draft_key=key)
-    problems = drafts.examine(desk, found.files)
+    # A check of thousands of elements takes its time: then the page stands first, and asks for it.
+    problems = drafts.examine(desk, found.files) if checking.at_hand(desk, found.files) else None
     files = comparing.statuses(planned.in_use, found.files)
     page = render_template(
-        "designer/draft.html", draft=found, plan=planned, saves=saves, here=here, kept=kept, submissions=sent, problems=problems,
-        has_versions=desk.engine.catalogue.find("process", found.process_id) is not None if found.process_id else False, labels=labels_of(found.files), severity_words=SEVERITY_WORDS, files=files, state_words=drafts.STATES, errors=errors or {},
-        blocking=plans.blocking(problems), scenarios=[name for name in found.files if name.startswith("scenarios/")],
+        "designer/draft.html", draft=found, plan=planned, saves=saves, here=here, kept=kept, submissions=sent, **_findings(found, problems),
+        has_versions=desk.engine.catalogue.find("process", found.process_id) is not None if found.process_id else False, files=files, state_words=drafts.STATES, errors=errors or {},
+        scenarios=[name for name in found.files if name.startswith("scenarios/")],
     )  # fmt: skip
     return page, status
+
+
+def _findings(draft: Draft, problems: list[Problem] | None) -> dict[str, Any]:
+    """What the list of findings is drawn from; ``problems`` are ``None`` while they are not known."""
+    if problems is None:
+        return {"problems": None, "blocking": 0, "labels": {}, "severity_words": SEVERITY_WORDS}
+    return {"problems": problems, "blocking": plans.blocking(problems), "labels": labels_of(draft.files), "severity_words": SEVERITY_WORDS}
+
+
+@blueprint.get("/designer/drafts/<int:key>/findings")
+def draft_findings(key: int):
+    """The findings of the draft's page, for a draft whose check takes its time."""
+    found = access_draft(key)
+    return render_template("designer/_draft_findings.html", draft=found, oob=True, **_findings(found, drafts.examine(engine().desk, found.files)))
 
 
 @blueprint.post("/designer/drafts/<int:key>/rename")
@@ -204,10 +220,12 @@ def _revision() -> int:
 
 @blueprint.post("/designer/drafts/<int:key>/copy")
 def copy(key: int):
-    """A draft of one's own with the same files."""
+    """A draft of one's own with the same files; to an open editor, where it is."""
     source = access_draft(key)
     title = request.form.get("title", "").strip() or _("%(title)s (copy)", title=source.title)
     made = drafts.copy(engine().desk, key, title=title, by=g.person.login, token=_token(), address=security.address())
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify(title=made.title, revision=made.revision, url=url_for("designer.draft", key=made.key), save=url_for("designer.save_files", key=made.key))
     flash(_("This is the copy."), "success")
     return redirect(url_for("designer.draft", key=made.key))
 
@@ -240,11 +258,12 @@ def saved(key: int, revision: int):
     chosen = next((each for each in saves if each.revision == revision), None)
     if chosen is None:
         raise NotFound("There is no such save.")
-    old, new = drafts.files_at(saves, revision - 1), drafts.files_at(saves, revision)
+    with engine().reading() as conn:
+        shown = comparison(conn, drafts.files_at(saves, revision - 1), drafts.files_at(saves, revision))
     return render_template(
         "designer/compare.html", title=_("Save %(number)d of “%(title)s”", number=revision, title=found.title), back=url_for("designer.draft", key=key),
         note=chosen.note, old_name=_("before"), new_name=f"{name_of(chosen.by)} {localdatetime(chosen.at)}",
-        diffs=comparing.compare(old, new), drawings=comparing.drawings(old, new),
+        **shown,
     )  # fmt: skip
 
 
@@ -255,10 +274,10 @@ def compare(key: int):
     found = access_draft(key)
     with engine().reading() as conn:
         planned = plans.plan(engine().desk, conn, found)
+        shown = comparison(conn, planned.in_use, planned.merged, found.base)
     return render_template(
         "designer/compare.html", title=_("“%(title)s” against what is in use", title=found.title), back=url_for("designer.draft", key=key),
-        note="", old_name=_("Version in use"), new_name=_("draft"), diffs=comparing.compare(planned.in_use, planned.merged),
-        drawings=comparing.drawings(planned.in_use, planned.merged),
+        note="", old_name=_("Version in use"), new_name=_("draft"), **shown,
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def _urls(key: int) -> dict[str, str | None]:
 
     return {
         "save": url_for("designer.save_files", key=key), "autosave": url_for("designer.autosave", key=key), "lint": url_for("designer.lint"),
-        "options": url_for("designer.options_list"), "here": page("designer.here"), "draft": page("designer.draft") or url_for("designer.index"),
+        "options": url_for("designer.options_list"), "here": page("designer.here"), "copy": url_for("designer.copy", key=key), "draft": page("designer.draft") or url_for("designer.index"),
         "tryIt": page("designer.try_draft"), "statistics": page("designer.statistics_figures"), "statisticsPage": page("designer.statistics"), "me": url_for("auth.me"),
     }  # fmt: skip
 
@@ -62,6 +62,7 @@ def edit(key: int):
         "files": draft.files,
         "autosaves": {name: {"content": each.content, "at": each.at.isoformat(), "revision": each.revision} for name, each in kept.items()},
         "person": g.person.login,
+        "personName": g.person.name,
         "options": _options(),
         "urls": urls,
         "language": get_locale().language,

@@ -11,12 +11,13 @@ from flask_babel import gettext as _
 
 from engine.deadlines.calendar import OFFICE_ZONE
 from engine.errors import Conflict, DeploymentRejected, InvalidState, ValidationFailed
-from engine.runtime.design import comparing, drafts, following, plans, publishing, runs
+from engine.runtime.design import checking, drafts, following, plans, publishing, runs
 from engine.runtime.design.files import Part
 from engine.runtime.design.runs import ScenarioRun
 from web import security
 from web.designer import blueprint
 from web.designer.access import access_draft, access_submission
+from web.designer.diffs import comparison
 from web.designer.draft_views import said
 from web.designer.findings import SEVERITY_WORDS, labels_of
 from web.designer.run_views import flash_state
@@ -44,12 +45,13 @@ def _submit_page(key: int, values: Mapping[str, Any], errors: Mapping[str, list[
         planned = plans.plan(desk, conn, draft)
         others = [login for login in publishing.approvers(desk, conn) if login != g.person.login]
         running, played = runs.open_run(conn, key), runs.kept(desk, conn, key, planned.merged)
+        shown = comparison(conn, planned.in_use, planned.merged, draft.base)
     problems = drafts.examine(desk, planned.merged)
     page = render_template(
         "designer/submit.html", draft=draft, plan=planned, problems=problems, labels=labels_of(planned.merged), severity_words=SEVERITY_WORDS,
         values=values, errors=errors, note=note, others=others, running=running, played=played, second=desk.settings.design_second_approval,
         blocking=plans.blocking(problems), scenarios=[name for name in planned.merged if name.startswith("scenarios/")],
-        diffs=[each for each in comparing.compare(planned.in_use, planned.merged) if each.status != "same"],
+        diffs=shown["diffs"], limits=shown["limits"],
     )  # fmt: skip
     return page, status
 
@@ -118,12 +120,17 @@ def _submission_page(key: int, errors: Mapping[str, list[str]], status: int = 20
         draft = drafts.get(desk, conn, found.draft_key, g.person.login)
         planned = plans.plan(desk, conn, draft)
         running = runs.open_run(conn, draft.key)
-    waiting = found.state in ("WAITING", "SCHEDULED")
-    old, new = (planned.in_use, planned.merged) if waiting else ({}, {})
+        waiting = found.state in ("WAITING", "SCHEDULED")
+        played = runs.kept(desk, conn, draft.key, planned.merged) if waiting else None
+        old, new = (planned.in_use, planned.merged) if waiting else ({}, {})
+        shown = comparison(conn, old, new, draft.base)
+    problems = drafts.examine(desk, planned.merged) if waiting else list(found.findings or ())
+    fresh = checking.new_among(problems, found.findings) if found.findings is not None else []
+    later = set(map(id, fresh))
     page = render_template(
         "designer/submission.html", found=found, draft=draft, plan=planned, errors=errors, note=note, waiting=waiting, running=running,
-        diffs=[each for each in comparing.compare(old, new) if each.status != "same"], drawings=comparing.drawings(old, new),
-        mine=found.submitted_by == g.person.login,
+        **shown, mine=found.submitted_by == g.person.login, problems=[each for each in problems if id(each) not in later], fresh=fresh, played=played,
+        labels=labels_of(planned.merged), severity_words=SEVERITY_WORDS, blocking=plans.blocking(problems) if waiting else 0,
     )  # fmt: skip
     return page, status
 

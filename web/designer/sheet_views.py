@@ -51,10 +51,11 @@ def sheet(key: int):
 
 
 def _kept(draft: Draft) -> list[str]:
-    """Files of which this person's editor keeps unsaved work: a save here would put it aside."""
+    """The sheet's file if this person's editor keeps unsaved work on it: a save here would put that aside.  Other files stay kept."""
     with engine().reading() as conn:
         found = drafts.autosaves(engine().desk, conn, draft.key, g.person.login)
-    return sorted(name for name, each in found.items() if draft.files.get(name) != each.content)
+    file = sheet_editing.sheet_file(draft.files)
+    return [file] if file in found and draft.files.get(file) != found[file].content else []
 
 
 def _form_page(
@@ -202,7 +203,7 @@ def _saved(draft: Draft, text: str, again: Any, address: str, values: dict[str, 
         if values is not None:
             text = _together(values, base.get(file, ""), theirs[file]) or text
         told = _("%(name)s saved the sheet at %(time)s. What you entered is still here; compare, then save again.", name=name_of(conflict.by) or conflict.by, time=localdatetime(conflict.at))  # fmt: skip
-        return again(current, text, status=409, diffs=comparing.compare(theirs, {file: text}), notice=told)
+        return again(current, text, status=409, diffs=comparing.compare(theirs, {file: text}, engine().desk.people.directory().roles), notice=told)
     except ValidationFailed as refused:
         return again(draft, text, status=422, notice=say(next(iter(refused.errors.values()), [refused.message])[0]))
     flash(_("The procedure sheet is saved in the draft."), "success")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
 from flask import Response, current_app, g, jsonify, render_template, request, url_for
 
 from engine.errors import DeploymentRejected, NotFound, ValidationFailed
-from engine.runtime.design import plans, runs, scenarios, trying
+from engine.runtime.design import checking, plans, runs, scenarios, trying
 from engine.runtime.design.drafts import Draft
 from engine.runtime.design.sandbox import deployable, processes_of
 from engine.words import T, Words
@@ -30,9 +31,14 @@ def engine():
 
 @blueprint.get("/designer/drafts/<int:key>/try", endpoint="try_draft")
 def show(key: int):
-    """The page: the drawing, what can be done now, the clock, the log, the scenarios."""
+    """The page: the drawing, what can be done now, the clock, the log, the scenarios.
+
+    A copy of the office with a drawing of thousands of elements takes seconds to make: then a page that says so stands first.
+    """
     g.room = "designer"
     draft = access_draft(key)
+    if request.args.get("ready") != "1" and sum(map(len, draft.files.values())) > checking.QUICK:
+        return render_template("designer/preparing.html", draft=draft, way=_way(key), ready=url_for("designer.try_ready", key=key, **_asked()))
     try:
         begin, problems = trying.beginning(engine().desk, draft.files), []
     except DeploymentRejected as rejected:
@@ -53,6 +59,24 @@ def show(key: int):
         if endpoint in current_app.view_functions
     }
     return render_template("designer/try.html", draft=draft, page=page, problems=problems, ways=ways)
+
+
+def _asked() -> dict[str, str]:
+    """The scenario that the page is to open, if the address names one."""
+    return {name: request.args[name] for name in ("scenario",) if name in request.args}
+
+
+def _way(key: int) -> str:
+    return url_for("designer.try_draft", key=key, ready="1", **_asked())
+
+
+@blueprint.get("/designer/drafts/<int:key>/try/ready", endpoint="try_ready")
+def ready(key: int):
+    """Make the copy of the office, which is kept a while, then lead to the page that needs it."""
+    draft = access_draft(key)
+    with suppress(DeploymentRejected):  # the page says what is wrong
+        trying.beginning(engine().desk, draft.files)
+    return Response(headers={"HX-Redirect": _way(key)})
 
 
 @blueprint.post("/designer/drafts/<int:key>/try/run", endpoint="try_run")

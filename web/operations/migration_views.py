@@ -89,7 +89,7 @@ def _report(process: str, old: int, new: int, chosen: Selection) -> dict[str, An
         mine = labels_of(_key_of(process, old), conn)
     ids = {element.old for element in plan.elements}
     return {
-        "plan": plan, "lines": _lines(plan, theirs), "keys": keys, "checks": checks, "known": known, "labels": mine,
+        "plan": plan, "lines": _lines(plan, theirs), "keys": keys, "checks": checks, "known": known, "labels": mine, "labels_then": theirs,
         "drawings": (_key_of(process, old), _key_of(process, new)), "astray": [each for each in plan.problems if each.element_id not in ids],
         "given": {f"{PREFIX}{id}": target for id, target in plan.given.items()},
     }  # fmt: skip

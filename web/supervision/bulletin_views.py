@@ -14,7 +14,7 @@ from engine.runtime.supervision import bulletin_text, bulletins
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
-from web.people import requires
+from web.people import INSIDE, requires
 from web.requests import number
 from web.supervision import blueprint, bulletin_queries, card_queries, documents, views
 from web.supervision.order_views import my_groups, my_identities, page_number, today
@@ -57,6 +57,7 @@ def _page(page: int) -> tuple[list[Any], int, str, str]:
 
 
 @blueprint.get("/bulletins", endpoint="bulletins")
+@requires(INSIDE)
 def index():
     """The bulletins this person may read: of all cases for who oversees, else those about them or their section."""
     g.room = "supervision"

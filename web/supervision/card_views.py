@@ -17,7 +17,7 @@ from engine.runtime.telling.notices import unpacked
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
-from web.people import requires
+from web.people import INSIDE, requires
 from web.requests import number
 from web.supervision import blueprint, card_queries, views
 from web.supervision.card_queries import CardState
@@ -28,7 +28,7 @@ from web.supervision.views import engine
 STATES: dict[str, Words] = {
     "ISSUED": T("In force"), "APPEALED": T("Appealed against"), "UPHELD": T("Upheld"), "REVOKED": T("Revoked"), "counting": T("Counting (not revoked)"),
 }  # fmt: skip
-STEPS: dict[str, Words] = {"issue": T("card issued"), "appeal": T("appealed"), "uphold": T("upheld"), "revoke": T("revoked")}
+STEPS: dict[str, Words] = {"issue": T("card issued"), "appeal": T("appealed"), "uphold": T("upheld"), "revoke": T("revoked"), "supersede": T("not told of: superseded by the graver card")}
 WHOM: dict[str, Words] = {"handler": T("the handler"), "section_chief": T("the section chief"), "section": T("the section")}
 TONES: dict[str, str] = {"warning": "blue", "yellow": "yellow", "red": "red"}
 """Degree → colour of its badge; the word stands in it."""
@@ -68,6 +68,7 @@ def threshold(kind: str, degree: Degree) -> Words:
 
 
 @blueprint.get("/cards", endpoint="cards")
+@requires(INSIDE)
 def index():
     """The cards this person may read: of all cases for who oversees, else their own and those of the section they lead."""
     g.room = "cards"
@@ -89,6 +90,7 @@ def index():
 
 
 @blueprint.get("/cards/export.xlsx", endpoint="export_cards")
+@requires(INSIDE)
 def export():
     """The filtered list as a workbook."""
     state = CardState.of({**request.args.to_dict(), "page": "1"})

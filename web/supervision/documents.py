@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from docx import Document
@@ -124,10 +125,31 @@ class _Pages(FPDF):
 
 
 def pdf(report: Report) -> bytes:
-    """The report as PDF on A4 with its characters embedded.  Only where :func:`font` finds one; :class:`LookupError` otherwise."""
+    """The report as PDF on A4 with its characters embedded.  Only where :func:`font` finds one; :class:`LookupError` otherwise.
+
+    Reading the font and cutting it down to the report's characters takes nearly all of the time, so the last few reports are kept: the
+    same report, asked for again, is not set again.
+    """
     found = font()
     if found is None:
         raise LookupError("no open CJK font on this machine")
+    wanted = (found, repr(report))
+    with _making:
+        content = _made.pop(wanted, None) or _set(report, found)
+        _made[wanted] = content
+        while len(_made) > KEPT:
+            del _made[next(iter(_made))]
+    return content
+
+
+KEPT = 16
+"""Finished PDFs that a process keeps, each some tens of kilobytes."""
+_made: dict[tuple[Any, str], bytes] = {}
+_making = Lock()
+"""One report is set at a time: whoever presses twice waits for the first and gets the same."""
+
+
+def _set(report: Report, found: tuple[str, int]) -> bytes:
     pages = _Pages(format="A4")
     pages.set_title(report.title)
     pages.set_margins(24, 28, 22)

@@ -16,6 +16,7 @@ from engine.runtime.supervision import orders
 from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
+from web.people import INSIDE, requires
 from web.requests import number
 from web.supervision import blueprint, card_queries, order_queries, views
 from web.supervision.state import PAGE_SIZE
@@ -71,6 +72,7 @@ def page_number() -> int:
 
 
 @blueprint.get("/orders", endpoint="orders")
+@requires(INSIDE)
 def index():
     """The orders this person may read: of all cases for who oversees, else those addressed to them or their section."""
     g.room = "orders"
@@ -85,6 +87,7 @@ def index():
 
 
 @blueprint.get("/orders/export.xlsx", endpoint="export_orders")
+@requires(INSIDE)
 def export():
     """The filtered list as a workbook."""
     rows, total, _shown, _level = _page(0)

@@ -96,7 +96,7 @@ def _overdue_lines(lines: list[queries.Line], total: int) -> list[list[Any]]:
         case = line.case
         handlers = comma.join(dict.fromkeys(filters.person_name(task.assignee) for task in line.tasks if task.assignee)) or _("unclaimed")
         steps = comma.join(dict.fromkeys(task.step for task in line.tasks))
-        rows.append([case.case_no, case.title, filters.section_name(case.section_code), steps, handlers, filters.working_days(case.due_at, case.clock_state)])
+        rows.append([case.case_no, case.title, filters.section_name(case.section_code), steps, handlers, filters.ledger_left(case.ledger, case.clock_state)])
     if total > len(rows):
         rows.append(["", _("%(total)d in all; the first %(shown)d are listed.", total=total, shown=len(rows)), "", "", "", ""])
     return rows

@@ -19,7 +19,7 @@ from engine.words import T, Words
 from web import filters, security
 from web.i18n import say
 from web.limits.forms import day, number
-from web.people import requires
+from web.people import INSIDE, requires
 from web.supervision import blueprint, card_queries, views
 from web.supervision.card_views import WHOM, parts, scope_words, threshold
 from web.supervision.views import engine
@@ -42,6 +42,7 @@ LONGEST_TEXT = 2000
 
 
 @blueprint.get("/cards/rules")
+@requires(INSIDE)
 def card_rules():
     """The rules in force with their source: who may get a card must be able to read for what."""
     g.room = "cards"
@@ -53,6 +54,7 @@ def card_rules():
 
 
 @blueprint.get("/cards/rules/export.xlsx")
+@requires(INSIDE)
 def export_card_rules():
     """The table as a workbook."""
     heads = [_("Identifier"), _("Rule"), _("What is watched"), _("Narrowed to"), *(say(cards.DEGREE_WORDS[each]) for each in CARDS), _("To whom"), _("Facts from"), _("Source"), _("Verification"), _("Note")]
@@ -103,6 +105,7 @@ def _value_words(name: str, value: Any) -> list[Any]:
 
 
 @blueprint.get("/cards/rules/<rule_id>")
+@requires(INSIDE)
 def card_rule(rule_id: str):
     """One rule: what it says, who changed it, and for who supervises or edits, what it found in the last weeks."""
     g.room = "cards"

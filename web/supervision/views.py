@@ -246,7 +246,7 @@ def _sheet_line(line: queries.Line, say_with: dict[str, Any], now: datetime) -> 
     return [
         say(BY_RANK[case.rank].word), case.case_no, case.title, case.procedure, case.county, filters.section_name(case.section_code),
         "、".join(dict.fromkeys(task.step for task in line.tasks)), "、".join(dict.fromkeys(handlers)), used, filters.localdate(case.due_at),
-        filters.working_days(case.due_at, case.clock_state), case.level or "", "；".join(told), coming, case.urged or "",
+        filters.ledger_left(case.ledger, case.clock_state), case.level or "", "；".join(told), coming, case.urged or "",
         filters.localdatetime(case.received_at),
     ]  # fmt: skip
 

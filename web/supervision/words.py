@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.deadlines import Clock, Ladder, WorkCalendar
 from engine.deadlines.arithmetic import explain
+from engine.deadlines.balance import amounts, balance
 from engine.deadlines.clock import Derived, derive
 from engine.deadlines.ladder import rung_times
 from engine.organisation import Directory
@@ -86,11 +87,9 @@ class Reading:
 
 
 def used_of(ledger: Mapping[str, Any], calendar: WorkCalendar, now: datetime) -> tuple[str, Words]:
-    """"3/5" and its unit, from the ledger column of a clock."""
-    clock = Clock.from_dict(dict(ledger))
-    derived = derive(clock, calendar, now)
-    total = "—" if derived.total is None else plain(derived.total)
-    return f"{plain(derived.used)}/{total}", UNIT_WORDS.get(clock.unit, CALENDAR_DAYS)
+    """"3/5" ("1:15/4:00" of hours) and its unit, from the ledger column of a clock."""
+    said = balance(Clock.from_dict(dict(ledger)), calendar, now)
+    return amounts(said), UNIT_WORDS.get(said.unit, CALENDAR_DAYS)
 
 
 def plain(amount: Any) -> str:

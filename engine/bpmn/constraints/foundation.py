@@ -63,6 +63,10 @@ def _collections_differ(document: Document, element: Element) -> bool:
     return item is not None and is_true(element.get("isCollection")) != is_true(item.get("isCollection"))
 
 
+LISTS = {"outgoing": T("outgoing flows"), "incoming": T("incoming flows")}
+"""What the lists of flows at a node are called."""
+
+
 def _unlisted(document: Document, flow: Element) -> dict | None:
     """Where the nodes of a process list their flows, every flow must stand in both lists."""
     if document.process_of(flow) not in document.lists_flows:
@@ -70,7 +74,7 @@ def _unlisted(document: Document, flow: Element) -> dict | None:
     for end, listed in (("sourceRef", "outgoing"), ("targetRef", "incoming")):
         node = document.get(flow.get(end))
         if node is not None and local(node) in ACTIVITIES | GATEWAYS | EVENTS and flow.get("id") not in document.names(node, listed):
-            return {"node": document.label(node), "list": listed}
+            return {"node": document.label(node), "list": LISTS[listed]}
     return None
 
 
@@ -81,7 +85,7 @@ def _listed_wrongly(document: Document, entry: Element) -> dict | None:
     end = "sourceRef" if local(entry) == "outgoing" else "targetRef"
     if document.name_of(flow.get(end)) == node.get("id"):
         return None
-    return {"flow": document.label(flow), "list": local(entry)}
+    return {"flow": document.label(flow), "list": LISTS[local(entry)]}
 
 
 def _lone_condition(document: Document, flow: Element) -> bool:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from lxml import etree
 
 from engine.bpmn.xml import parse_xml
+from engine.runtime.design.decision_differences import Table, tables
 from engine.runtime.design.differences import differences
 from engine.words import T, Words
 
@@ -40,7 +41,7 @@ class Line:
 @dataclass(frozen=True)
 class FileDiff:
     """One file of two states.  ``lines`` is empty for files that are the same, and ``too_large`` ones; ``said`` is the same in sentences
-    for forms and tables of decisions.
+    for forms, decisions and the sheet, ``tables`` are the decision tables that differ.
     """
 
     name: str
@@ -50,6 +51,12 @@ class FileDiff:
     removed: int = 0
     too_large: bool = False
     said: tuple[Words, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def told(self) -> bool:
+        """Whether sentences, a table or a drawing say what differs, so that the lines need not be looked at."""
+        return bool(self.said or self.tables) or PurePosixPath(self.name).suffix.lower() == ".bpmn"
 
     @property
     def word(self) -> Words:
@@ -57,9 +64,9 @@ class FileDiff:
         return STATUS[self.status]
 
 
-def compare(old: Mapping[str, str], new: Mapping[str, str]) -> list[FileDiff]:
-    """Every file of either state, those that differ first."""
-    found = [_compare_file(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
+def compare(old: Mapping[str, str], new: Mapping[str, str], roles: Mapping[str, str] | None = None) -> list[FileDiff]:
+    """Every file of either state, those that differ first; ``roles`` are the names of roles by their id."""
+    found = [_compare_file(name, old.get(name), new.get(name), roles) for name in sorted(old.keys() | new.keys())]
     return sorted(found, key=lambda each: each.status == "same")
 
 
@@ -77,18 +84,19 @@ def drawings(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, dict[s
     return {name: {"old": old.get(name, ""), "new": new.get(name, "")} for name in names if old.get(name) != new.get(name)}
 
 
-def _compare_file(name: str, old: str | None, new: str | None) -> FileDiff:
+def _compare_file(name: str, old: str | None, new: str | None, roles: Mapping[str, str] | None) -> FileDiff:
     if old == new:
         return FileDiff(name, "same")
     status = "added" if old is None else "removed" if new is None else "changed"
+    merged = tables(name, old, new) if PurePosixPath(name).suffix.lower() == ".dmn" else ()
+    said = differences(name, old, new, roles=roles, cells=not merged)
     before, after = (_readable(name, text or "").splitlines() for text in (old, new))
     if max(len(before), len(after)) > LINES_LIMIT:
-        return FileDiff(name, status, too_large=True, said=differences(name, old, new))
+        return FileDiff(name, status, too_large=True, said=said, tables=merged)
     lines = tuple(side_by_side(before, after))
-    return FileDiff(
-        name, status, lines, added=sum(each.kind in ("added", "changed") for each in lines), removed=sum(each.kind in ("removed", "changed") for each in lines),
-        said=differences(name, old, new),
-    )  # fmt: skip
+    added = sum(each.kind in ("added", "changed") for each in lines)
+    removed = sum(each.kind in ("removed", "changed") for each in lines)
+    return FileDiff(name, status, lines, added=added, removed=removed, said=said, tables=merged)
 
 
 def side_by_side(before: list[str], after: list[str]) -> list[Line]:

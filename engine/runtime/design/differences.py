@@ -1,22 +1,23 @@
-"""What differs between two states of a form or of a table of decisions, in sentences a designer reads instead of lines of JSON or XML."""
+"""What differs between two states of a form, of a table of decisions or of a sheet, in sentences instead of lines of JSON, XML or YAML.
+
+For files that can be read there is a sentence for every difference, so the lines themselves need not be looked at.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from lxml import etree
-
-from engine.bpmn.xml import local, parse_xml
 from engine.forms.components import DEEPEST, Component, children_of, setting
+from engine.runtime.design import decision_differences, sheet_differences
+from engine.runtime.design.files import SHEET_FILE
+from engine.runtime.design.saying import listed, short
 from engine.words import T, Words
 
 MOST = 200
 """Sentences of one file; a file rewritten from the ground up is read side by side."""
-CELL_LIMIT = 120
-"""Characters of a cell that a sentence shows."""
 
 PROPERTIES: dict[tuple[str, ...], Words] = {
     ("label",): T("title"),
@@ -43,6 +44,8 @@ PROPERTIES: dict[tuple[str, ...], Words] = {
 """Path of a property of a component → what people call it; whatever else differs is “other settings”."""
 
 OWN = ("id", "components")
+NOT_SAID = frozenset({"name", "components", "schemaVersion", "exporter", "executionPlatform", "executionPlatformVersion"})
+"""Of the form itself: what has its own sentence, and the notes of the tool that wrote the file."""
 
 KINDS: dict[str, Words] = {
     "textfield": T("line of text"), "textarea": T("several lines of text"), "number": T("number"), "datetime": T("date and time"),
@@ -54,22 +57,28 @@ KINDS: dict[str, Words] = {
 }  # fmt: skip
 """Type of a component → what people call it."""
 
-POLICIES: dict[str, Words] = {
-    "UNIQUE": T("one row at most"), "FIRST": T("the first row"), "PRIORITY": T("by priority"), "ANY": T("any row, all alike"),
-    "COLLECT": T("all rows"), "RULE ORDER": T("all rows, in their order"), "OUTPUT ORDER": T("all rows, by priority"),
-    "COLLECT SUM": T("sum of all rows"), "COLLECT MIN": T("smallest of all rows"), "COLLECT MAX": T("largest of all rows"),
-    "COLLECT COUNT": T("number of rows"),
-}  # fmt: skip
-"""Hit policy and aggregation → what the table gives."""
 
+def differences(
+    name: str, old: str | None, new: str | None, *, roles: Mapping[str, str] | None = None, cells: bool = True
+) -> tuple[Words, ...]:
+    """Sentences about a ``.form`` or ``.dmn`` file or a procedure sheet; none for other files, and none when either side cannot be read.
 
-def differences(name: str, old: str | None, new: str | None) -> tuple[Words, ...]:
-    """Sentences about a ``.form`` or ``.dmn`` file; none for other kinds, and none when either side cannot be read."""
-    compare = {".form": _form, ".dmn": _decisions}.get(PurePosixPath(name).suffix.lower())
-    if compare is None or old is None or new is None:
+    ``roles`` are the names of roles by their id; without ``cells`` nothing is said about rows and cells of decision tables
+    (:func:`decision_differences.tables` shows them).
+    """
+    if old is None or new is None or old == new:
+        return ()
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".form":
+        said = _form(old, new)
+    elif suffix == ".dmn":
+        said = decision_differences.sentences(name, old, new, cells)
+    elif name == SHEET_FILE:
+        said = sheet_differences.sentences(old, new, roles or {})
+    else:
         return ()
     found = []
-    for sentence in compare(name, old, new):
+    for sentence in said:
         found.append(sentence)
         if len(found) > MOST:
             return ()
@@ -79,7 +88,7 @@ def differences(name: str, old: str | None, new: str | None) -> tuple[Words, ...
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-def _form(_name: str, old: str, new: str) -> Iterator[Words]:
+def _form(old: str, new: str) -> Iterator[Words]:
     before, after = _schema(old), _schema(new)
     if before is None or after is None:
         return
@@ -98,10 +107,13 @@ def _form(_name: str, old: str, new: str) -> Iterator[Words]:
         if place != other_place:
             changed.append(T("the group it is in"))
         if changed:
-            yield T("Changed: “%(part)s”: %(what)s.", part=_called(other), what=_list(changed))
+            yield T("Changed: “%(part)s”: %(what)s.", part=_called(other), what=listed(changed))
     common = [key for key in then if key in now]
     if common != [key for key in now if key in then]:
         yield T("The parts stand in another order.")
+    # “schemaVersion” and the like are the notes of the tool that wrote the file.
+    if any(before.get(name) != after.get(name) for name in before.keys() | after.keys() if name not in NOT_SAID):
+        yield T("Other settings of the form have changed.")
 
 
 def _schema(text: str) -> dict[str, Any] | None:
@@ -127,7 +139,7 @@ def _called(component: Component) -> str:
     for name in ("label", "dateLabel", "text", "key", "path", "id", "type"):
         value = component.get(name)
         if isinstance(value, str) and value.strip():
-            return _short(value.strip().splitlines()[0].lstrip("# "))
+            return short(value.strip().splitlines()[0].lstrip("# "))
     return "?"
 
 
@@ -148,123 +160,9 @@ def _properties(before: Component, after: Component) -> list[Words]:
     return changed
 
 
-# --- decisions --------------------------------------------------------------------------------------------------------
-
-
-def _decisions(name: str, old: str, new: str) -> Iterator[Words]:
-    before, after = _tree(name, old), _tree(name, new)
-    if before is None or after is None:
-        return
-    then, now = ({node.get("id"): node for node in tree.iter("{*}decision")} for tree in (before, after))
-    for key, node in now.items():
-        if key not in then:
-            yield T("Added: the decision “%(name)s”.", name=_name(node))
-    for key, node in then.items():
-        if key not in now:
-            yield T("Removed: the decision “%(name)s”.", name=_name(node))
-        else:
-            yield from _decision(node, now[key])
-
-
-def _tree(name: str, text: str) -> etree._ElementTree | None:
-    tree, _problems = parse_xml(text.encode(), name)
-    return tree
-
-
-def _decision(old: etree._Element, new: etree._Element) -> Iterator[Words]:
-    called = _name(new)
-    if _name(old) != called:
-        yield T("The decision “%(old)s” is called “%(new)s” now.", old=_name(old), new=called)
-    tables = [node.find("{*}decisionTable") for node in (old, new)]
-    if None not in tables:
-        yield from _table(called, *tables)
-        return
-    bodies = [_texts(node) for node in (old, new)]
-    if bodies[0] != bodies[1]:
-        yield T("“%(name)s” is decided in another way.", name=called)
-
-
-def _table(called: str, old: etree._Element, new: etree._Element) -> Iterator[Words]:
-    policies = [(node.get("hitPolicy", "UNIQUE"), node.get("aggregation", "")) for node in (old, new)]
-    if policies[0] != policies[1]:
-        yield T(
-            "“%(name)s”: the hit policy is %(new)s instead of %(old)s.", name=called, old=_policy(policies[0]), new=_policy(policies[1])
-        )
-    columns_then, columns_now = _columns(old), _columns(new)
-    for key, label in columns_now.items():
-        if key not in columns_then:
-            yield T("“%(name)s”: column “%(column)s” is new.", name=called, column=label[0])
-        elif columns_then[key] != label:
-            yield T("“%(name)s”: column “%(column)s” has changed.", name=called, column=label[0])
-    for key, label in columns_then.items():
-        if key not in columns_now:
-            yield T("“%(name)s”: column “%(column)s” is gone.", name=called, column=label[0])
-    rules_then, rules_now = _rules(old), _rules(new)
-    for key, (number, cells) in rules_now.items():
-        if key not in rules_then:
-            yield T("“%(name)s”: row %(row)d is new.", name=called, row=number)
-            continue
-        before = rules_then[key][1]
-        for column, text in cells.items():
-            if column in before and before[column] != text:
-                yield T("“%(name)s”, row %(row)d, “%(column)s”: %(old)s → %(new)s", name=called, row=number,
-                        column=columns_now.get(column, ("?",))[0], old=_short(before[column]) or "-", new=_short(text) or "-")  # fmt: skip
-    for key, (number, _cells) in rules_then.items():
-        if key not in rules_now:
-            yield T("“%(name)s”: the former row %(row)d is gone.", name=called, row=number)
-    if [key for key in rules_then if key in rules_now] != [key for key in rules_now if key in rules_then]:
-        yield T("“%(name)s”: the rows stand in another order.", name=called)
-
-
-def _columns(table: etree._Element) -> dict[str, tuple[str, ...]]:
-    """Id of a column → its title, and what else makes it what it is."""
-    found = {}
-    for node in table:
-        if local(node) not in ("input", "output"):
-            continue
-        label = node.get("label") or node.get("name") or _texts(node) or node.get("id") or "?"
-        found[node.get("id") or f"{local(node)}{len(found)}"] = (label, _texts(node), node.get("name") or "", node.get("typeRef") or "")
-    return found
-
-
-def _rules(table: etree._Element) -> dict[str, tuple[int, dict[str, str]]]:
-    """Id of a row → its number in the table and its cells by column."""
-    columns = list(_columns(table))
-    found: dict[str, tuple[int, dict[str, str]]] = {}
-    for number, rule in enumerate(table.iterfind("{*}rule"), 1):
-        cells = [_texts(node) for node in rule if local(node) in ("inputEntry", "outputEntry")]
-        found[rule.get("id") or f"#{number}"] = (number, dict(zip(columns, cells, strict=False)))
-    return found
-
-
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
 def _kind(component: Component) -> str:
     kind = str(component.get("type"))
     return KINDS.get(kind, kind)
-
-
-def _policy(policy: tuple[str, str]) -> str:
-    key = " ".join(policy).strip()
-    return POLICIES.get(key, key)
-
-
-def _name(node: etree._Element) -> str:
-    return _short(node.get("name") or node.get("id") or "?")
-
-
-def _texts(node: etree._Element) -> str:
-    return " ".join(" ".join((each.text or "").split()) for each in node.iter("{*}text")).strip()
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= CELL_LIMIT else f"{text[:CELL_LIMIT]}…"
-
-
-def _list(parts: list[Words]) -> Words:
-    """The parts one after the other, each translated by itself."""
-    joined = parts[0]
-    for each in parts[1:]:
-        joined = T("%(first)s, %(next)s", first=joined, next=each)
-    return joined

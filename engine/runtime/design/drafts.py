@@ -1,7 +1,7 @@
 """Drafts: working copies of one procedure's files.
 
 Every designer may open every draft; a save names the revision it was made from, and the second of two that meet is refused with
-the name of the first.  Autosaves belong to one person, draft and file, are checked by nobody, and go with that person's next save.
+the name of the first.  Autosaves belong to one person, draft and file, are checked by nobody, and go with that person's next save of that file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from engine.bpmn.xml import NCNAME
 from engine.errors import Conflict, InvalidState, NotFound, Problem, ValidationFailed
 from engine.runtime.casework.access import AccessRefused
-from engine.runtime.design import files as design_files
+from engine.runtime.design import checking
 from engine.runtime.design.files import FileSet, Part, check_files, checksum, file_set, main_process, refusal_of_name
 from engine.runtime.design.skeleton import skeleton
 from engine.store import tables
@@ -131,12 +131,17 @@ def create(
         raise ValidationFailed("The draft was not made: %(count)d field(s) need attention.", count=len(errors), errors=errors)
     key = new_key()
     if made is None:
-        made = FileSet(dict(files) if files is not None else skeleton(process_id or f"procedure_{key % 10**9}", title))
+        made = FileSet(dict(files) if files is not None else skeleton(process_id or f"procedure_{key % 10**9}", title, _codes(desk)))
     # What comes from outside is a whole: each of its files is meant, also one that is older than what is in use.
     outside = files is not None or bool(made.parts)
     return _insert(
         desk, key, title, made, base=None, from_older=outside, note=note, by=by, token=token, address=address, sums=sums, history=history
     )
+
+
+def _codes(desk: Desk) -> set[str]:
+    """The codes of the case numbers in use."""
+    return {each.model.code for each in desk.engine.catalogue.latest("procedure") if each.model is not None}
 
 
 def _is_id(text: str) -> bool:
@@ -267,7 +272,7 @@ def _draft(row: Mapping[str, Any]) -> Draft:
 
 
 def autosaves(desk: Desk, conn: Connection, key: int, login: str) -> dict[str, Autosave]:
-    """What the editor of ``login`` kept of each file since their last save; one's own only."""
+    """What the editor of ``login`` kept of each file since their last save of it; one's own only."""
     row = tables.design_autosave.c
     chosen = select(row.file, row.content, row.at, row.revision).where(row.draft_key == key, row.login == login)
     return {each.file: Autosave(each.content, each.at, each.revision) for each in conn.execute(chosen)}
@@ -316,8 +321,8 @@ def people_here(desk: Desk, conn: Connection, key: int) -> list[tuple[str, datet
 
 
 def examine(desk: Desk, files: Mapping[str, str]) -> list[Problem]:
-    """The same check as a deployment's, errors first; nothing is stored."""
-    return design_files.examine(desk, files)
+    """What stands against publishing them (:func:`checking.examine`), errors first; nothing is stored."""
+    return checking.examine(desk, files)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -333,7 +338,9 @@ def save(
     by: str,
     address: str | None = None,
 ) -> Draft:
-    """Save files of a draft (``None`` removes one); the person's autosaves go.  A save that changes nothing makes no revision.
+    """Save files of a draft (``None`` removes one); what the person's editor kept of these files goes, of others it stays.
+
+    A save that changes nothing makes no revision.
 
     Raises :class:`Conflict` (``by``, ``at``) when somebody saved after ``revision``, :class:`InvalidState` when the draft is not
     open, :class:`ValidationFailed` by file name.
@@ -352,7 +359,8 @@ def save(
         if not files:
             raise ValidationFailed(T("A draft keeps at least one file. Discard the draft instead."))
         real = {name: text for name, text in changes.items() if draft.files.get(name) != text}
-        tx.execute(delete(tables.design_autosave).where(tables.design_autosave.c.draft_key == key, tables.design_autosave.c.login == by))
+        keeping = tables.design_autosave.c
+        tx.execute(delete(tables.design_autosave).where(keeping.draft_key == key, keeping.login == by, keeping.file.in_(list(changes))))
         _seen(tx, key, by)
         if real:
             values = {"files": files, "process_id": main_process(files), "revision": revision + 1, "saved_by": by, "saved_at": tx.now}

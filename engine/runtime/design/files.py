@@ -7,6 +7,7 @@ A procedure is the file of its process, the forms and decisions that the process
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +19,9 @@ from sqlalchemy import Connection, func, select
 
 from engine.bpmn.validation import nodes
 from engine.bpmn.xml import parse_xml, tag
-from engine.errors import NotFound, Problem, ValidationFailed
+from engine.errors import NotFound, ValidationFailed
 from engine.runtime.deploy import READERS
-from engine.runtime.deploy import examine as examine_deployment
+from engine.runtime.sheets import parse_sheet
 from engine.store import tables
 from engine.store.types import new_key
 from engine.words import T, Words
@@ -119,13 +120,26 @@ def deployable(files: Mapping[str, str]) -> dict[str, bytes]:
     return {name: text.encode() for name, text in files.items() if not is_companion(name)}
 
 
-def examine(desk: Desk, files: Mapping[str, str]) -> list[Problem]:
-    """What a deployment would find in ``files``, errors first; nothing is stored."""
-    found, problems = examine_deployment(deployable(files), desk.engine.catalogue, desk.people.directory())
-    if not found and not any(problem.severity == "error" for problem in problems):
-        words = T("The draft has no process. Draw one, or drop a BPMN file onto the page.")
-        problems.append(Problem(next(iter(files), SHEET_FILE), None, None, "design.no-process", words))
-    return sorted(problems, key=lambda problem: (problem.severity != "error", problem.file, problem.line or 0))
+def definitions_in(files: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(kind, id, file) of what the files define, as far as it can be read; whether it is any good is asked by the check."""
+    found: list[tuple[str, str, str]] = []
+    for name, content in deployable(files).items():
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in (".bpmn", ".dmn"):
+            tree, _problems = parse_xml(content, name)
+            kind = "process" if suffix == ".bpmn" else "decision"
+            elements = tree.getroot().iter(f"{{*}}{kind}") if tree is not None else ()
+            found += [(kind, each.get("id"), name) for each in elements if each.get("id")]
+        elif suffix == ".form":
+            try:
+                form = json.loads(content)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(form, dict) and isinstance(form.get("id"), str) and form["id"]:
+                found.append(("form", form["id"], name))
+        elif (sheet := parse_sheet(name, content)[0]) is not None:
+            found.append(("procedure", sheet.process, name))
+    return found
 
 
 def main_process(files: Mapping[str, str]) -> str | None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from engine.errors import Conflict, DeploymentRejected, NotFound, Problem, ValidationFailed
-from engine.runtime.deploy import examine as examine_deployment
+from engine.runtime.design.checking import examine
 from engine.runtime.design.drafts import Draft
-from engine.runtime.design.files import FileSet, Part, checksum, deployable, examine, file_set
+from engine.runtime.design.files import FileSet, Part, checksum, definitions_in, deployable, file_set
 from engine.runtime.design.scenarios import scenario_files
 from engine.words import T
 
@@ -84,21 +84,21 @@ def plan(desk: Desk, conn: Connection, draft: Draft) -> Plan:
             theirs.append(name)
             continue
         payload[name] = text
-    found, _problems = examine_deployment({name: mine[name] for name in payload}, catalogue)
+    found = definitions_in({name: text for name, text in draft.files.items() if name in payload})
     overtaken, versions = [], {}
     in_use = dict(current.files)
-    for item in found:
-        known = {part[:2]: part[2] for part in draft.parts.get(item.file, ())}.get((item.kind, item.id), 0)
-        latest = catalogue.find(item.kind, item.id, conn=conn)
-        versions[item.kind, item.id] = latest.version if latest else 0
-        if latest is not None and item.file not in in_use and item.file not in draft.parts:
+    for kind, id, file in found:
+        known = {part[:2]: part[2] for part in draft.parts.get(file, ())}.get((kind, id), 0)
+        latest = catalogue.find(kind, id, conn=conn)
+        versions[kind, id] = latest.version if latest else 0
+        if latest is not None and file not in in_use and file not in draft.parts:
             # A file that came from outside, and of which the procedure in use knows nothing: its definition tells what it replaces.
-            in_use[item.file] = catalogue.content(latest, conn)[1].decode("utf-8-sig", "replace")
+            in_use[file] = catalogue.content(latest, conn)[1].decode("utf-8-sig", "replace")
         if latest is not None and latest.version > known:
-            overtaken.append(Overtaken(item.kind, item.id, latest.name, known, latest.version, latest.deployed_by, latest.deployed_at))
+            overtaken.append(Overtaken(kind, id, latest.name, known, latest.version, latest.deployed_by, latest.deployed_at))
     same = {name for name in payload if in_use.get(name) == payload[name]}
     payload = {name: text for name, text in payload.items() if name not in same}
-    overtaken = [each for each in overtaken if any(item.file in payload for item in found if (item.kind, item.id) == (each.kind, each.id))]
+    overtaken = [each for each in overtaken if any(file in payload for kind, id, file in found if (kind, id) == (each.kind, each.id))]
     merged = draft.files | {name: current.files[name] for name in theirs if name in current.files}
     beside = {name for name in current.files if name not in current.parts}
     changed = sorted(

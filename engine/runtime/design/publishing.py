@@ -15,8 +15,9 @@ from engine.runtime import due
 from engine.runtime.casework.access import AccessRefused
 from engine.runtime.deploy import deploy
 from engine.runtime.design import drafts, plans, runs
+from engine.runtime.design.checking import examine, packed_problems
 from engine.runtime.design.drafts import Draft
-from engine.runtime.design.files import Part, examine, keep_companions
+from engine.runtime.design.files import Part, keep_companions
 from engine.runtime.design.scenarios import scenario_files
 from engine.runtime.design.submissions import STATES, Submission, of_row, submission, submissions, titles  # noqa: F401  read through here by the room
 from engine.runtime.telling.notices import Notices, packed
@@ -81,7 +82,7 @@ def submit(
     row = {
         "key": new_key(), "draft_key": key, "process_id": draft.process_id or "", "state": "WAITING", "open_draft": str(key), "reason": reason,
         "effective_at": effective_at, "compared": [list(part) for part in compared],
-        "scenarios": _listed(results), "submitted_by": by, "decided_by": None, "decided_at": None,
+        "scenarios": _listed(results), "findings": packed_problems(examine(desk, planned.merged)), "submitted_by": by, "decided_by": None, "decided_at": None,
         "note": "", "deployment_key": None, "published_at": None, "revision": 1,
     }  # fmt: skip
     try:

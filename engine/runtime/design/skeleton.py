@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from html import escape
+from itertools import chain, count
 
 _BPMN = """<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:bpmndi="http://www.omg.org/spec/BPMN/20100524/DI" \
@@ -73,20 +75,27 @@ _README = """# {title}
 """
 
 
-def skeleton(process_id: str, title: str) -> dict[str, str]:
-    """File name → text of a new procedure called ``title``; it deploys as it is.
+def skeleton(process_id: str, title: str, taken: Collection[str] = ()) -> dict[str, str]:
+    """File name → text of a new procedure called ``title``; it deploys as it is.  Its code is none of those that are ``taken``.
 
     The words in the drawing and the forms are Chinese: they are content that a designer goes on with, not interface.
     """
     quoted = json.dumps(title, ensure_ascii=False)  # a JSON text is a YAML text, whatever stands in it
-    code = "".join(letter for letter in process_id.upper() if letter.isascii() and letter.isalpha())[:2] or "BJ"
     return {
         f"{process_id}.bpmn": _BPMN.format(id=process_id, title=escape(title, quote=True)),
         f"{process_id}_handle.form": _form(f"{process_id}_handle", f"{title}：办理", _HANDLE),
         f"{process_id}_start.form": _form(f"{process_id}_start", f"{title}：登记", _START),
-        "procedure.yaml": _SHEET.format(id=process_id, title=quoted, code=code),
+        "procedure.yaml": _SHEET.format(id=process_id, title=quoted, code=_free_code(process_id, taken)),
         "README.md": _README.format(title=title),
     }
+
+
+def _free_code(process_id: str, taken: Collection[str]) -> str:
+    """Two letters of the id; where another procedure has them, other letters of it, else the first two with a number."""
+    letters = "".join(letter for letter in process_id.upper() if letter.isascii() and letter.isalpha()) or "BJ"
+    first = letters[:2]
+    numbered = (f"{first}{number}" for number in count(2))
+    return next(code for code in chain([first], (letters[0] + letter for letter in letters[2:]), numbered) if code not in taken)
 
 
 _HANDLE = [

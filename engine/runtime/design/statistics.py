@@ -187,16 +187,16 @@ def _versions(process_id: str, first: datetime, last: datetime) -> Any:
 
 
 class WorkedTime:
-    """Office time between two instants, in working days of their usual length; sessions are added up once and then looked up."""
+    """Office time between two instants, in working days: each session is its share of the usual day of its time, whose hours an office may
+    have changed since.  Sessions are added up once and then looked up."""
 
     def __init__(self, calendar: WorkCalendar) -> None:
         self._calendar = calendar
-        day = date(2026, 1, 5)
-        self._usual = sum((datetime.combine(day, end) - datetime.combine(day, start)).total_seconds() for start, end in calendar.hours.sessions)
         self._first = self._last = None
         self._starts: list[float] = []
         self._ends: list[float] = []
         self._before: list[float] = []
+        self._usual: list[float] = []
 
     def days(self, start: datetime, end: datetime) -> float:
         """Working days from ``start`` to ``end``; 0 when no office hour lies between them."""
@@ -204,23 +204,26 @@ class WorkedTime:
             return 0.0
         if self._first is None or start < self._first or end > self._last:
             self._reach(start, end)
-        return (self._until(end.timestamp()) - self._until(start.timestamp())) / self._usual
+        return self._until(end.timestamp()) - self._until(start.timestamp())
 
     def _reach(self, start: datetime, end: datetime) -> None:
         # Some way further than asked, so that a year of steps in any order is added up a few times and not for each.
         self._first = min(start - REACH, self._first or start)
         self._last = max(end + REACH, self._last or end)
         day, last = self._calendar.local(self._first).date() - timedelta(days=1), self._calendar.local(self._last).date()
-        self._starts, self._ends, self._before, total = [], [], [], 0.0
+        self._starts, self._ends, self._before, self._usual, total = [], [], [], [], 0.0
         while day <= last:
+            sessions = self._calendar.hours.in_force(day).sessions
+            usual = sum((datetime.combine(day, closes) - datetime.combine(day, opens)).total_seconds() for opens, closes in sessions)
             for opens, closes in self._calendar.sessions(day):
                 self._starts.append(opens.timestamp())
                 self._ends.append(closes.timestamp())
                 self._before.append(total)
-                total += self._ends[-1] - self._starts[-1]
+                self._usual.append(usual)
+                total += (self._ends[-1] - self._starts[-1]) / usual
             day += timedelta(days=1)
 
     def _until(self, at: float) -> float:
-        """Office seconds from the first known session to ``at``."""
+        """Working days from the first known session to ``at``."""
         place = bisect_right(self._starts, at) - 1
-        return 0.0 if place < 0 else self._before[place] + min(at, self._ends[place]) - self._starts[place]
+        return 0.0 if place < 0 else self._before[place] + (min(at, self._ends[place]) - self._starts[place]) / self._usual[place]

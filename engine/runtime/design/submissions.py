@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from engine.errors import NotFound
+from engine.errors import NotFound, Problem
 from engine.runtime.design import drafts
+from engine.runtime.design.checking import unpacked_problems
 from engine.runtime.design.files import Part
 from engine.runtime.telling.notices import unpacked_or_none
 from engine.store import tables
@@ -27,7 +28,7 @@ STATES: dict[str, Words] = {
 
 @dataclass(frozen=True)
 class Submission:
-    """One way of a draft to publication; see the table for the columns."""
+    """One way of a draft to publication; see the table for the columns.  ``findings`` are ``None`` where nobody kept them."""
 
     key: int
     draft_key: int
@@ -37,6 +38,7 @@ class Submission:
     effective_at: datetime | None
     compared: tuple[Part, ...]
     scenarios: tuple[tuple[str, str, bool], ...]
+    findings: tuple[Problem, ...] | None
     submitted_by: str
     submitted_at: datetime
     decided_by: str | None
@@ -87,4 +89,5 @@ def of_row(row: Mapping[str, Any]) -> Submission:
     values["note"] = unpacked_or_none(row["failure"]) or row["note"]
     values["compared"] = tuple((kind, id, version) for kind, id, version in row["compared"])
     values["scenarios"] = tuple((name, title, ok) for name, title, ok in row["scenarios"])
+    values["findings"] = None if row["findings"] is None else unpacked_problems(row["findings"])
     return Submission(**values)

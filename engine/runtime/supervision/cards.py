@@ -6,6 +6,7 @@ Numbered without gaps like supervision orders: the serial is drawn in the transa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
 ISSUED, APPEALED, UPHELD, REVOKED = "ISSUED", "APPEALED", "UPHELD", "REVOKED"
 COUNTING = (ISSUED, APPEALED, UPHELD)
 """States of a card that counts; a revoked one is as if it had never been."""
+SUPERSEDE = "supersede"
+"""A line in the record of a card: its text is the number of the graver card of the same matter that people were told of."""
 DECIDERS = frozenset({"supervisor", "director"})
 """Who decides on appeals: supervision, and the head of the office where all of supervision is concerned."""
 PAPERS = Addressed(tables.card, "to_login", "to_section", UNNAMED, "card", T("There is no such card, or you may not see it."))
 """Who reads cards besides who oversees: whom they name, the chief of the section, and all of a section that gets one as a whole."""
 DEGREE_WORDS: dict[str, Words] = {"warning": T("Warning card"), "yellow": T("Yellow card"), "red": T("Red card")}
+DEGREES = tuple(DEGREE_WORDS)
+"""The degrees, the mildest first."""
 _LEVELS = {"warning": 0, "yellow": 3, "red": 6}
 """How loud the notice is: from 3 on it is urgent."""
 
@@ -79,10 +84,10 @@ def steps(conn: Connection, key: int) -> list[Row]:
 # -- issuing -----------------------------------------------------------------------------------------------------------
 
 
-def issue(desk: Desk, tx: Any, finding: Finding, *, version: int, appeal_workdays: int, late: bool) -> str | None:
-    """Issue the card of a fact inside a transaction; returns its number, ``None`` when it concerns nobody of the office.
+def issue(desk: Desk, tx: Any, finding: Finding, *, version: int, appeal_workdays: int, late: bool, told: bool = True) -> tuple[int, str] | None:
+    """Issue the card of a fact inside a transaction; returns its key and number, ``None`` when it concerns nobody of the office.
 
-    A second card for the same thing violates the unique constraint, which undoes the whole transaction with the number in it.
+    Of a card that is not ``told`` nobody hears, because a graver one of the same matter is issued with it.  A second card for the same thing violates the unique constraint, which undoes the whole transaction with the number in it.
     """
     directory = desk.people.directory(tx.conn)
     section, login = to_whom(tx.conn, directory, finding)
@@ -105,8 +110,9 @@ def issue(desk: Desk, tx: Any, finding: Finding, *, version: int, appeal_workday
     details = {"number": number, "rule": rule.id, "degree": degree.card}
     tx.add(tables.trail, **trail_row(case.key, "card", tx, opinion=f"{number} {rule.label}", details=details))
     tx.audit("card.issue", f"card:{key}", number=number, rule=rule.id, degree=degree.card, to_section=section, to_login=login, late=late)
-    _announce(desk, tx, directory, finding, key, number, section, login, until.isoformat())
-    return number
+    if told:
+        _announce(desk, tx, directory, finding, key, number, section, login, until.isoformat())
+    return key, number
 
 
 def note(tx: Any, card_key: int, action: str, text: str, actor: str | None, *, on_behalf_of: str | None = None, attachment: int | None = None) -> None:
@@ -126,7 +132,7 @@ def to_whom(conn: Connection, directory: Directory, finding: Finding) -> tuple[s
         section = directory.section_of(person) or section
     else:
         person = None
-    section = section or finding.case.section_code
+    section = section or finding.case.section_code or _answerable(conn, directory, finding)
     if finding.rule.whom == "handler":
         return section, person
     if finding.rule.whom == "section_chief":
@@ -158,6 +164,17 @@ def _at_hand(conn: Connection, directory: Directory, finding: Finding) -> tuple[
         return person, directory.section_of(person)
     sections = {directory.section_of(each) for each in holders or _offered_to(directory, tasks)} - {None}
     return None, sections.pop() if len(sections) == 1 else None
+
+
+def _answerable(conn: Connection, directory: Directory, finding: Finding) -> str | None:
+    """The section of a thing that nobody has in hand, in a case of no section: where most of those are whom it is offered to, else where the
+    case was begun.  A card without an addressee would be nobody's to answer."""
+    tasks = [each for each in open_tasks(conn, finding.case.key) if finding.task_key in (None, each.key)]
+    sections = Counter(section for login in _offered_to(directory, tasks) if (section := directory.section_of(login)))
+    if sections:
+        return min(sections, key=lambda code: (-sections[code], code))
+    starter = finding.case.starter
+    return directory.section_of(starter) if directory.own_groups(starter) else None
 
 
 def _offered_to(directory: Directory, tasks: Any) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, and_, cast, exists, func, literal, or_, select
 
 from engine.deadlines import Clock, WorkCalendar, explain
+from engine.deadlines.clock import overdue_workdays
 from engine.deadlines.monitoring_rules import LIMIT_KINDS, Degree, MonitoringRule, MonitoringSheet
 from engine.runtime.casework.casestate import names_of
 from engine.runtime.casework.moments import office_time
@@ -221,7 +222,7 @@ def _limit_finding(scope: Scope, rule: MonitoringRule, degree: Degree, row: Any,
 
 
 def _over(scope: Scope, due_at: datetime, at: datetime) -> int:
-    return max(0, scope.calendar.workdays_between(scope.day_of(due_at), scope.calendar.office_day(at)))
+    return overdue_workdays(scope.day_of(due_at), at, scope.calendar)
 
 
 # -- what the trail tells ----------------------------------------------------------------------------------------------------

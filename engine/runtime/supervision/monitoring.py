@@ -8,6 +8,7 @@ since the last look, which is kept in the table of settings; two looks overlap, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -67,13 +68,14 @@ def look(desk: Desk, now: datetime) -> tuple[int, bool]:
         scope, more = _scope(desk, conn, sheet, now)
         found = [finding for rule in sheet.rules for finding in find(scope, rule)]
     issued, failed = 0, False
-    for finding in found:
+    for matter in _matters(found):
         if issued >= ROUND:
             # What stands in the trail is read again until all of it has its card.
             return issued, True
         try:
-            issued += _issue(desk, finding, replace(scope, conn=None), version)  # type: ignore[arg-type]
+            issued += _issue(desk, matter, replace(scope, conn=None), version)  # type: ignore[arg-type]
         except Exception as error:  # whatever is wrong with it must not hold up the others
+            finding = matter[-1]
             log.exception("a card of the rule %s about %s could not be issued", finding.rule.id, finding.subject)
             failed = True
             with desk.engine.transaction() as tx:
@@ -98,30 +100,59 @@ def _scope(desk: Desk, conn: Any, sheet: Any, now: datetime) -> tuple[Scope, boo
     return replace(scope, upto_key=last if last is not None else max(newest, begin)), last is not None and last < newest
 
 
-def _issue(desk: Desk, finding: Finding, scope: Scope, version: int) -> int:
-    """Issue one card in a transaction of its own; 0 when another node was first, or when it is no longer true."""
+def _matters(found: Sequence[Finding]) -> list[list[Finding]]:
+    """The findings by rule and subject in the order found, the mildest of each first: after an outage several are ripe at once."""
+    matters: dict[tuple[str, str], list[Finding]] = {}
+    for finding in found:
+        matters.setdefault((finding.rule.id, finding.subject), []).append(finding)
+    return [sorted(each, key=_gravity) for each in matters.values()]
+
+
+def _gravity(finding: Finding) -> int:
+    return cards.DEGREES.index(finding.degree.card)
+
+
+def _issue(desk: Desk, matter: Sequence[Finding], scope: Scope, version: int) -> int:
+    """Issue the cards of one matter in a transaction of their own, and tell of the gravest; the others are recorded as superseded by it.
+
+    Returns how many; none when another node was first, or when it is no longer true.
+    """
+
+    def missing(conn: Any) -> list[Finding]:
+        return [each for each in matter if not cards.exists_already(conn, each.rule, each.degree, each.subject)]
 
     def work(unit: Any) -> int:
         tx = unit.tx
-        if cards.exists_already(tx.conn, finding.rule, finding.degree, finding.subject):
+        wanted = missing(tx.conn)
+        if not wanted:
             return 0
         # Asked again here: the limit may have been extended, or the task taken, since the look.
-        again = find(replace(scope, conn=tx.conn), finding.rule, finding.only)
-        still = next((each for each in again if each.subject == finding.subject and each.degree == finding.degree), None)
-        if still is None:
-            return 0
-        late = tx.now - still.fell_due_at > LATE
-        number = cards.issue(desk, tx, still, version=version, appeal_workdays=scope.sheet.appeal_workdays, late=late)
+        again = list(find(replace(scope, conn=tx.conn), wanted[0].rule, wanted[0].only))
+        subject, degrees = wanted[0].subject, {each.degree for each in wanted}
+        still = sorted((each for each in again if each.subject == subject and each.degree in degrees), key=_gravity)
+        made = []
+        for each in still:
+            late = tx.now - each.fell_due_at > LATE
+            told = each is still[-1]
+            made.append(cards.issue(desk, tx, each, version=version, appeal_workdays=scope.sheet.appeal_workdays, late=late, told=told))
+        issued = [each for each in made if each is not None]
+        for key, _number in issued[:-1]:
+            cards.note(tx, key, cards.SUPERSEDE, issued[-1][1], None)
         tx.flush()
-        return number is not None
+        return len(issued)
 
-    try:
-        return int(desk.engine.command(work, by=None))
-    except IntegrityError:
-        with desk.engine.reading() as conn:
-            if cards.exists_already(conn, finding.rule, finding.degree, finding.subject):
+    for _attempt in range(len(matter)):
+        try:
+            return int(desk.engine.command(work, by=None))
+        except IntegrityError:
+            # Another node has issued one of them meanwhile, which undid all of this; what is missing then is issued without it.
+            with desk.engine.reading() as conn:
+                left = missing(conn)
+            if not left:
                 return 0
-        raise
+            if len(left) == len(matter):
+                raise
+    return 0
 
 
 def _remember(desk: Desk, scope: Scope) -> None:

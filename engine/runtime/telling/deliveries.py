@@ -70,6 +70,9 @@ def dispatch(desk: Desk) -> int:
             return 0
         if _rungs_are_late(desk, conn, now):
             is_due.append(or_(row.kind != "rung", row.created_at <= now - LONGEST_HOLD))
+        if desk.monitored_until is None:
+            # Supervision has more to look at than one round: its cards, too, are told together.
+            is_due.append(or_(row.kind != "card", row.created_at <= now - LONGEST_HOLD))
     with desk.engine.transaction() as tx:
         chosen = select(tables.delivery).where(*is_due).order_by(row.login, row.channel, row.key).limit(BATCH)
         found = tx.execute(chosen.with_for_update(skip_locked=True)).mappings().all()

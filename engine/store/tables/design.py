@@ -75,6 +75,7 @@ design_submission = Table(
     Column("effective_at", Instant, comment="from when it is in use; empty: as soon as it is approved"),
     Column("compared", Document, nullable=False, comment="versions in use that the designer has compared with: [kind, id, version]"),
     Column("scenarios", Document, nullable=False, comment="how its scenarios ended: [name, title, passed]"),
+    Column("findings", Document, comment="warnings that its author accepted, as packed problems; empty: of before they were kept"),
     Column("submitted_by", String(100), nullable=False),
     Column("submitted_at", Instant, nullable=False),
     Column("decided_by", String(100)),

@@ -13,6 +13,12 @@ export class Book {
     this.cache = new Map();
   }
 
+  /** The id of the process that the draft is about: as its sheet has it, else as its drawings had it when the page was opened. */
+  get processId() {
+    const sheet = Object.keys(this.files).find((name) => name.endsWith('procedure.yaml'));
+    return /^process:\s*["']?([\w.-]+)/m.exec(this.files[sheet] ?? '')?.[1] ?? this.draft.processId;
+  }
+
   named(suffix) {
     return Object.keys(this.files).filter((name) => name.toLowerCase().endsWith(suffix)).sort();
   }

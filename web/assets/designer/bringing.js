@@ -2,6 +2,7 @@
 import { note } from './dom.js';
 import { NotReadable, reasonInWords } from './importing.js';
 import { textOf } from './interchange.js';
+import { renameProcess, strangerTo } from './process_id.js';
 import { words } from './words.js';
 
 /** A large drawing keeps the page busy for some seconds: it says so first. */
@@ -44,9 +45,10 @@ async function bringIn(page, file) {
     const text = await textOf(file);
     await paint();
     const { notes, before } = await page.drawing.bringIn(text);
+    const named = nameLikeDraft(page);
     note('imported', words('{file} was imported in place of the drawing. It is kept when you save.', { file: file.name }), {
-      list: notes,
-      actions: before ? [[words('Take it back'), () => page.drawing.replace(before)]] : [],
+      list: [...named.notes, ...notes],
+      actions: [...named.actions, ...(before ? [[words('Take it back'), () => page.drawing.replace(before)]] : [])],
     });
   } catch (error) {
     if (!(error instanceof NotReadable)) {
@@ -57,4 +59,26 @@ async function bringIn(page, file) {
     page.place.removeAttribute('aria-busy');
     page.saving.tell();
   }
+}
+
+/** A process that the sheet of the draft does not know by its id is said, and renamed on request: by itself a file stays as it came. */
+function nameLikeDraft({ modeler, book, drawing }) {
+  const wanted = book.processId;
+  const elsewhere = book.named('.bpmn').some((name) => name !== drawing.file && book.files[name].includes(`id="${wanted}"`));
+  const process = elsewhere ? null : strangerTo(modeler, wanted);
+  if (!process) {
+    return { notes: [], actions: [] };
+  }
+  const { id } = process;
+  const rename = () => {
+    // Renamed by hand meanwhile: then there is nothing to do.
+    if (strangerTo(modeler, wanted) === process) {
+      renameProcess(modeler, process, wanted);
+    }
+    return 'stay';
+  };
+  return {
+    notes: [words('The process of the file is called “{id}”, this draft is about “{wanted}”. It can be published under that name only.', { id, wanted })],
+    actions: [[words('Rename “{id}” to “{wanted}”', { id, wanted }), rename, 'btn-primary']],
+  };
 }

@@ -24,16 +24,16 @@ export const button = (text, onclick, className = '') => node('button', { type: 
 
 /**
  * A note above the drawing that stays until it is answered. `id` replaces an earlier one; actions: `[text, function]`, after
- * which the note goes unless the function returns `'stay'`.
+ * which the note goes unless the function returns `'stay'`. `content`: nodes below the sentence.
  */
-export function note(id, text, { kind = 'info', list = [], actions = [], closable = true } = {}) {
+export function note(id, text, { kind = 'info', list = [], content = [], actions = [], closable = true } = {}) {
   const place = document.querySelector('[data-notes]');
   dropNote(id);
   const close = () => box.remove();
   const box = node(
     'div',
     { class: `designer__note designer__note--${kind}`, 'data-note': id, role: kind === 'error' ? 'alert' : 'status' },
-    node('div', { class: 'designer__note-text' }, node('p', { text }), list.length ? node('ul', {}, ...list.map((each) => node('li', { text: each }))) : null),
+    node('div', { class: 'designer__note-text' }, node('p', { text }), list.length ? node('ul', {}, ...list.map((each) => node('li', { text: each }))) : null, ...content),
     node(
       'div',
       { class: 'designer__note-actions' },

@@ -18,6 +18,8 @@ export class Drawing {
     Object.assign(this, page);
     this.file = null;
     this.edited = false;
+    /** The text from which the drawing came, when the draft has it like that: where every step is undone, it stands there again, letter for letter. */
+    this.opened = null;
     this.importing = false;
     this.last = Promise.resolve();
     this.modeler.on('commandStack.changed', () => {
@@ -48,7 +50,8 @@ export class Drawing {
     if (this.edited && this.file) {
       this.edited = false;
       try {
-        this.book.files[this.file] = (await this.modeler.saveXML({ format: true })).xml;
+        const asOpened = this.opened !== null && !this.modeler.get('commandStack').canUndo();
+        this.book.files[this.file] = asOpened ? this.opened : (await this.modeler.saveXML({ format: true })).xml;
       } catch (error) {
         this.edited = true;
         throw error;
@@ -56,12 +59,13 @@ export class Drawing {
     }
   }
 
-  /** Nothing of this counts as a change. */
-  async #show(xml) {
+  /** Nothing of this counts as a change. `isOurs`: the draft has this very text. */
+  async #show(xml, isOurs = true) {
     this.importing = true;
     try {
       const read = await examineFile(xml);
       const { warnings } = await this.modeler.importXML(read.xml);
+      this.opened = isOurs ? xml : null;
       read.notes.push(...warningsInWords(warnings));
       this.showBeginning();
       if (this.modeler.get('elementRegistry').getAll().length > MANY_ELEMENTS) {
@@ -107,7 +111,7 @@ export class Drawing {
       if (this.file) {
         await this.#collect();
       }
-      await this.#show(emptyDiagram(id, this.draft.title));
+      await this.#show(emptyDiagram(id, this.draft.title), false);
       this.file = name || `${id}.bpmn`;
       this.touched();
     });
@@ -123,7 +127,7 @@ export class Drawing {
       await this.#collect();
       const before = this.file && this.book.files[this.file];
       try {
-        const { notes } = await this.#show(xml);
+        const { notes } = await this.#show(xml, false);
         this.file ??= this.unreadable;
         this.touched();
         return { notes, before };

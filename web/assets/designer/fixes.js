@@ -1,6 +1,7 @@
 /** The findings that can be cured by one press: by a change that can mean only one thing, or by opening the right choice. */
 import { getBusinessObject } from 'bpmn-js/lib/util/ModelUtil.js';
 
+import { renameProcess, strangerTo } from './process_id.js';
 import { words } from './words.js';
 
 /** Opens the entry of the properties panel in which the choice is made. */
@@ -23,6 +24,7 @@ const FIXES = {
   'deploy.unknown-decision': () => choose('banjie-decisionId'),
   'deploy.unknown-process': () => choose('banjie-processId'),
   'deploy.unknown-group': () => choose('banjie-assign'),
+  'assignment.nobody': () => choose('banjie-assign'),
   'deploy.unknown-rule': (element, problem) => choose(`banjie-${named(element, problem, 'rule')}`),
   'deploy.unknown-ladder': () => choose('banjie-ladder'),
   'bpmn.condition': (element) => (element.waypoints ? { label: words('Write the condition'), act: (found, get) => open(found, get, 'conditionExpression') } : null),
@@ -41,6 +43,14 @@ const FIXES = {
   'superfluous-gateway': () => ({ label: words('Remove the gateway'), act: (element, get) => get('modeling').removeElements([element]) }),
 };
 
+/** Findings about another file of the draft that the drawing in front can cure: rule → (problem, modeler) → `{label, act()}` or null */
+const CURED_BY_DRAWING = {
+  'procedure.unknown-process': ({ elementId }, modeler) => {
+    const process = strangerTo(modeler, elementId);
+    return process && { label: words('Rename “{id}” to “{wanted}”', { id: process.id, wanted: elementId }), act: () => renameProcess(modeler, process, elementId) };
+  },
+};
+
 function named(element, problem, kind) {
   const given = getBusinessObject(element).extensionElements?.values?.find((each) => each.$type === 'zeebe:Properties')?.properties ?? [];
   const hit = given.find((each) => attributesNaming[kind].includes(each.name) && problem.message.includes(each.value));
@@ -53,9 +63,12 @@ function appendEnd(element, get) {
   get('directEditing').activate(shape);
 }
 
-/** `{label, act}` for a finding about the drawing that is open, or null. */
+/** `{label, act}` for a finding that can be cured on the drawing that is open, or null. */
 export function fixFor(problem, findings) {
   const { modeler } = findings;
+  if (CURED_BY_DRAWING[problem.rule]) {
+    return CURED_BY_DRAWING[problem.rule](problem, modeler);
+  }
   const make = FIXES[problem.rule];
   const element = problem.elementId && modeler.get('elementRegistry').get(problem.elementId);
   if (!make || !element || problem.file !== findings.currentFile()) {

@@ -35,7 +35,7 @@ export function watchPresence({ urls, draft }, place, saving) {
     // While a save of this page is under way the server may already count it, and the page not yet.
     if (!saves && !saving.busy && answer.revision > Math.max(saving.revision, told)) {
       told = answer.revision;
-      note('newer', words('{name} has saved this draft meanwhile. When you save, you can compare and choose.', { name: answer.savedBy }));
+      note('newer', words('{name} has saved this draft meanwhile. When you save, both come together; of a file that both changed you choose one.', { name: answer.savedBy }));
     }
   };
   ask();

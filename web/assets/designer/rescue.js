@@ -1,61 +1,8 @@
-/** Two moments in which work could be lost: somebody else saved between, and a crash left something that was never saved. */
+/** Two moments in which work could be lost: the draft was closed meanwhile, and a crash left something that was never saved. Two who save: `conflict.js`. */
 import { postJson } from '../lib/http.js';
 import { showComparison } from './compare.js';
 import { dialog, dropNote, node, note } from './dom.js';
 import { clockTime, words } from './words.js';
-
-/**
- * Somebody saved between: show who, offer the comparison, and let this person choose. “Mine” are the files that this person changed;
- * of the others what is saved stays, so that keeping one's own takes nothing back that the other did elsewhere.
- */
-export function conflict(page, answer) {
-  const who = answer.by || words('somebody else');
-  const when = answer.at ? clockTime(new Date(answer.at)) : '';
-  const theirs = answer.files;
-  const { saved } = page.saving;
-  const merged = () => {
-    const kept = Object.entries({ ...theirs, ...page.saving.changes() });
-    return Object.fromEntries(kept.filter(([, text]) => text !== null));
-  };
-  const before = page.book.files;
-  const both = [...new Set([...Object.keys(theirs), ...Object.keys(saved)])].filter((name) => theirs[name] !== saved[name] && before[name] !== saved[name]);
-  const mine = async () => {
-    await page.collect();
-    const files = merged();
-    page.saving.rebase(answer.revision, theirs);
-    await page.adopt(files);
-    await page.save();
-  };
-  const take = async () => {
-    page.saving.rebase(answer.revision, theirs);
-    await page.replaceAll(theirs);
-    page.saving.discard(Object.keys(theirs));
-    dropNote('newer');
-    page.showState(words('The version of {name} is open', { name: who }), 'good');
-  };
-  note('conflict', words('{name} saved this draft at {time}. Nothing of yours is lost: compare, then choose.', { name: who, time: when }), {
-    kind: 'error',
-    closable: false,
-    list: [both.length ? words('Both of you changed: {files}', { files: both.join('、') }) : words('You changed different files: “Keep mine” keeps what either of you did.')],
-    actions: [
-      [words('Compare'), async () => {
-        await page.collect();
-        const answered = await showComparison(page.modeler, theirs, merged(), [words('the version of {name}', { name: who }), words('mine')], [
-          ['', words('Decide later')],
-          ['theirs', words('Take theirs')],
-          ['mine', words('Keep mine'), 'btn-primary'],
-        ]);
-        if (answered) {
-          dropNote('conflict');
-          await (answered === 'mine' ? mine() : take());
-        }
-        return 'stay';
-      }, 'btn-primary'],
-      [words('Keep mine'), mine],
-      [words('Take theirs'), take],
-    ],
-  });
-}
 
 /** The draft takes no changes any more; what was changed here since is kept, and offered when it is open again. */
 export function closed(reason, address) {

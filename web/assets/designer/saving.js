@@ -2,13 +2,12 @@
  * Saving of a draft. Three nets, each below the other: the server's draft (with its revision), the autosave of this person on
  * the server, and this browser's store for the time when neither could be reached.
  */
-import { signInAgain } from '../lib/dialogs.js';
-import { Refused, postJson } from '../lib/http.js';
+import { Refused, putJson } from '../lib/http.js';
+import { inAnotherName, signInAgain } from '../lib/sign_in.js';
 import { clockTime, words } from './words.js';
 
 const QUIET_MILLISECONDS = 3000;
 
-const put = (url, value, options = {}) => postJson(url, value, { ...options, method: 'PUT' });
 const isSessionLost = (error) => error.status === 401 || (error.status === 400 && error.body.code === 'csrf');
 
 export class Saving {
@@ -16,7 +15,7 @@ export class Saving {
    * @param {{draft: object, files: Record<string, string>, urls: object}} data
    * @param {object} page  `book`, and what the page does:
    *   `handOn()` takes over what is being typed; `collect()` brings what is being edited into `book.files`; `show(text, kind)` says how
-   *   things stand; `onSaved(answer)`; `onConflict(answer)`: somebody else saved between; `onClosed(sentence)`: the draft takes no
+   *   things stand; `onSaved(answer)`; `onConflict(answer)`: somebody else saved between, resolves to whether that is settled; `onClosed(sentence)`: the draft takes no
    *   changes any more; `failed(error)`
    */
   constructor({ draft, files, urls, person = '' }, page) {
@@ -123,7 +122,7 @@ export class Saving {
   /** Resolves to whether the server keeps this text of the file; if not, the page says why. */
   async #send(file, content) {
     try {
-      await put(this.urls.autosave, { revision: this.revision, file, content });
+      await putJson(this.urls.autosave, { revision: this.revision, file, content });
       this.sent[file] = content;
       this.forget(file);
       return true;
@@ -175,7 +174,10 @@ export class Saving {
     }
     this.page.show(words('Saving…'), 'open');
     try {
-      const answer = await put(this.urls.save, { revision: this.revision, files: changes, note });
+      // What was kept of a file and then taken back by hand goes with this save: the server forgets what it is told of, and nothing else.
+      const takenBack = Object.keys(this.sent).filter((file) => !(file in changes) && this.saved[file] !== undefined);
+      const files = { ...Object.fromEntries(takenBack.map((file) => [file, this.saved[file]])), ...changes };
+      const answer = await putJson(this.urls.save, { revision: this.revision, files, note });
       this.accepted(answer, changes);
       return true;
     } catch (error) {
@@ -217,8 +219,11 @@ export class Saving {
     }
     if (error.status === 409 && error.body.files) {
       this.page.show(words('Somebody else has saved meanwhile'), 'bad');
-      this.page.onConflict(error.body);
-      return false;
+      return (await this.page.onConflict(error.body)) ? this.#save({ note }) : false;
+    }
+    if (error.status === 403 && inAnotherName()) {
+      this.page.show(error.body.message, 'bad');
+      return (await signInAgain({ because: words('{reason} Your work is still on this page.', { reason: error.body.message }) })) ? this.#save({ note }) : false;
     }
     const reason = error.body.message ?? (error.status ? words('The server could not save this; please try again.') : words('The server cannot be reached. Your work is still on this page.'));
     this.page.show(reason, 'bad');
@@ -229,11 +234,11 @@ export class Saving {
     return false;
   }
 
-  /** After a conflict: go on from their revision. */
-  rebase(revision, files) {
+  /** After a conflict: go on from their revision, with `kept` on this page. What was kept automatically of a file that is theirs now is taken back. */
+  rebase(revision, files, kept) {
     this.revision = revision;
     this.saved = { ...files };
-    this.sent = {};
+    this.sent = Object.fromEntries(Object.entries(this.sent).filter(([name]) => kept[name] === files[name]));
   }
 
   // -- this browser's store ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
  * Drafts: a little while after the last change the form goes to the server; what could not be sent stays in this browser,
  * under the task and its revision, until it could. Nothing of a case is left in the browser once the server has it.
  */
-import { signInAgain } from './dialogs.js';
+import { signInAgain } from './sign_in.js';
 import { Refused, postJson } from './http.js';
 import { clockTime, words } from './words.js';
 

@@ -49,6 +49,8 @@ async function send(url, options) {
 export const postJson = (url, value, options = {}) =>
   send(url, { ...options, body: JSON.stringify(value), headers: { 'Content-Type': 'application/json' } });
 
+export const putJson = (url, value) => postJson(url, value, { method: 'PUT' });
+
 export const getJson = (url) => send(url, { method: 'GET' });
 
 export const postMultipart = (url, formData) => send(url, { body: formData });
