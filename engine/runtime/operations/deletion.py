@@ -104,6 +104,7 @@ def _rows(root: int) -> list[tuple[Table, Any]]:
         (tables.assessment_entry, tables.assessment_entry.c.case_key == root),
         (tables.ladder_change_item, tables.ladder_change_item.c.clock_key.in_(clocks)),
         (tables.recalculation_item, tables.recalculation_item.c.case_key == root),
+        (tables.extension_request, tables.extension_request.c.case_key == root),
         (tables.rung_firing, tables.rung_firing.c.case_key == root),
         (tables.clock, tables.clock.c.case_key == root),
         (tables.trail, tables.trail.c.case_key == root),
