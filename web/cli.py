@@ -173,7 +173,7 @@ def deploy(session: Session, paths: tuple[Path, ...], by: str) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def lint(session: Session, paths: tuple[Path, ...]) -> None:
     """Check the files in PATHS and print each finding as “file:line: message [rule]”; exit code 1 when there are errors."""
-    from engine.runtime.deploy import examine
+    from engine.runtime.examining import examine
 
     _ = session.settings  # the settings know the language
     problems = examine(model_files(paths))[1]

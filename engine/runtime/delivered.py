@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.runtime import dependents
-from engine.runtime.deploy import checksums_of, deploy, examine
+from engine.runtime.deploy import checksums_of, deploy
 from engine.runtime.desk import DELIVERER
+from engine.runtime.examining import examine
 
 if TYPE_CHECKING:
     from engine.runtime.engine import Engine

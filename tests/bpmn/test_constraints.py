@@ -11,7 +11,7 @@ from engine.bpmn.constraints import CONSTRAINTS
 from engine.bpmn.reader import read_bpmn
 from engine.bpmn.validation import MAX_PROBLEMS, check
 from engine.organisation import Directory, Section
-from engine.runtime.deploy import examine
+from engine.runtime.examining import examine
 from tests.bpmn.builder import both, bpmn, call, on, process, sub, throw, user, xor
 
 HEAD = '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" targetNamespace="urn:t">'

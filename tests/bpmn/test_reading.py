@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.bpmn.reader import read_bpmn
 from engine.bpmn.validation import check
-from engine.runtime.deploy import examine
+from engine.runtime.examining import examine
 from tests.bpmn.builder import HEAD, boundary, bpmn, call, each, error, message, on, process, receive, service, sub, timer, user, xor
 
 

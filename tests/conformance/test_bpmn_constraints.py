@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.runtime.deploy import examine
+from engine.runtime.examining import examine
 from tests.conformance.dmn_kit_support import judge, read_gaps
 
 KIT = Path(__file__).resolve().parents[3] / "shared" / "kits" / "bpmn"

@@ -356,7 +356,7 @@ def test_a_card_to_an_applicant_is_not_issued(engine, watch, in_handling, clock,
 
 
 def test_the_sheet_is_checked_against_what_is_deployed(engine):
-    from engine.runtime.deploy import examine
+    from engine.runtime.examining import examine
 
     files = only("acceptance", "promised")
     changed = files["supervision_rules.yaml"].replace(b"lic.accept", b"lic.moon")

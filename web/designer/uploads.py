@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from engine.errors import ValidationFailed
-from engine.runtime.deploy import READERS
 from engine.runtime.design.unzipping import MEGABYTE, members, open_archive, too_large, unpacked
+from engine.runtime.examining import READERS
 
 FILE_LIMIT = 5 * MEGABYTE
 TOTAL_LIMIT = 50 * MEGABYTE

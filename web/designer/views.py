@@ -13,9 +13,9 @@ from flask_babel import ngettext
 
 from engine.errors import DeploymentRejected, NotFound, Problem, ValidationFailed
 from engine.runtime import administration
-from engine.runtime.deploy import READERS, examine
 from engine.runtime.design import drafts, exchange, publishing, versions
 from engine.runtime.design.drafts import STATES
+from engine.runtime.examining import READERS, examine
 from engine.words import T, Words
 from web import security
 from web.designer import blueprint, queries

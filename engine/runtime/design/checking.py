@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import Problem
-from engine.runtime.deploy import examine as examine_deployment
 from engine.runtime.design.files import SHEET_FILE, deployable
+from engine.runtime.examining import examine as examine_deployment
 from engine.runtime.telling.notices import packed, unpacked
 from engine.words import T, Words
 

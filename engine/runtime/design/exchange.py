@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from engine.errors import NotFound, ValidationFailed
-from engine.runtime.deploy import READERS
 from engine.runtime.design import drafts
 from engine.runtime.design.drafts import Draft
 from engine.runtime.design.files import (
@@ -36,6 +35,7 @@ from engine.runtime.design.files import (
 )  # fmt: skip
 from engine.runtime.design.unzipping import members, open_archive, unpacked
 from engine.runtime.design.versions import versions
+from engine.runtime.examining import READERS
 from engine.runtime.sheets import parse_sheet
 from engine.words import T
 

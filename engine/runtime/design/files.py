@@ -20,7 +20,7 @@ from sqlalchemy import Connection, func, select
 from engine.bpmn.validation import nodes
 from engine.bpmn.xml import parse_xml, tag
 from engine.errors import NotFound, ValidationFailed
-from engine.runtime.deploy import READERS
+from engine.runtime.examining import READERS
 from engine.runtime.sheets import parse_sheet
 from engine.store import tables
 from engine.store.types import new_key

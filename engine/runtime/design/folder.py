@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, select
 
 from engine.errors import NotFound
-from engine.runtime.deploy import READERS, checksums_of, deploy
-from engine.runtime.deploy import examine as examine_deployment
+from engine.runtime.deploy import checksums_of, deploy
 from engine.runtime.design import drafts
 from engine.runtime.design.exchange import draft_files, draft_name, text_of, title_of
 from engine.runtime.design.files import (
@@ -34,6 +33,8 @@ from engine.runtime.design.files import (
     refusal_of_name,
 )
 from engine.runtime.desk import DELIVERER
+from engine.runtime.examining import READERS
+from engine.runtime.examining import examine as examine_deployment
 from engine.store import tables
 from engine.words import T, Words
 

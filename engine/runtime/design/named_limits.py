@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from engine.bpmn.xml import local, parse_xml
-from engine.runtime.deploy import RULE_PROPERTIES
+from engine.runtime.crosschecks import RULE_PROPERTIES
 from engine.runtime.design.files import SHEET_FILE, is_companion
 from engine.runtime.design.sheet_text import read
 from engine.runtime.limits import ladder_book, rulebook

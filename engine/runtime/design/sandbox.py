@@ -23,10 +23,10 @@ from sqlalchemy import Connection, Table, func, insert, select
 
 from engine.bpmn.reader import read_bpmn
 from engine.errors import DeploymentRejected, ValidationFailed
-from engine.runtime.deploy import READERS
 from engine.runtime.desk import Desk
 from engine.runtime.effects import Effects
 from engine.runtime.engine import Engine
+from engine.runtime.examining import READERS
 from engine.runtime.limits.worktime import VERSION, calendar_version
 from engine.runtime.settings import DeskSettings
 from engine.store import tables
