@@ -53,6 +53,14 @@ def onlooker(server: RunningServer) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def designing(server: RunningServer) -> Iterator[Engine]:
+    """An engine on the served database, to make drafts and to read what was saved."""
+    engine = Engine(server.database)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
 def desk(browser: Any, server: RunningServer) -> Iterator[Desk]:
     """The served desk in Chromium; each person has their own context.  A message in the console fails the test."""

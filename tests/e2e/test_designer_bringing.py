@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
 from tests.support.drafting import DESIGNER, find, opened, save, stored
-from tests.support.server import RunningServer
 
 MODEL = 'xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="http://example.org" id="d"'
 WITHOUT_LISTS = (
@@ -46,14 +44,6 @@ POOL = (
 )
 UNKNOWN = '[data-findings] [data-rule="procedure.unknown-process"]'
 WANTED = "brought_here"
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer) -> Iterator[Engine]:
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -13,20 +13,11 @@ from playwright.sync_api import Locator, Page, expect
 from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
-from tests.support.server import RunningServer
+from tests.support.drafting import DESIGNER, find, stored
 
-DESIGNER = "yaojing"
 LATIN = re.compile(r"[A-Za-z]{3,}")
 NAMES = re.compile(r"Powered by bpmn\.io|BPMN(\.iO)?|FEEL|XML|SVG|PNG|DMN|JSON|Ctrl|Shift|Esc|Delete|MB", re.IGNORECASE)
 """What stays as it is in a Chinese sentence: formats, keys, the mark of the drawing tool."""
-
-
-@pytest.fixture(scope="session")
-def designing(server: RunningServer):
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -34,26 +25,10 @@ def new_draft(designing: Engine) -> Callable[[str], int]:
     return lambda process: drafts.branch(designing.desk, process, by=DESIGNER).key
 
 
-def stored(designing: Engine, key: int) -> drafts.Draft:
-    with designing.reading() as conn:
-        return drafts.get(designing.desk, conn, key, DESIGNER)
-
-
 def opened(page: Page, key: int) -> Page:
     page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/', 3)[2]}/designer/drafts/{key}/edit")
     expect(page.locator("#designer[data-ready]")).to_be_attached()
     return page
-
-
-def find(page: Page, name: str) -> None:
-    """Select an element by the search, as Ctrl+F does."""
-    page.locator("[data-canvas] svg").first.focus()
-    page.keyboard.press("Control+f")
-    search = page.locator(".djs-search-input input")
-    search.fill(name)
-    expect(page.locator(".djs-search-result-selected")).to_be_visible()
-    search.press("Enter")
-    expect(page.locator(".bio-properties-panel-header-label")).to_have_text(name)
 
 
 def group(page: Page, title: str) -> Locator:

@@ -11,16 +11,15 @@ from collections.abc import Callable
 
 import pytest
 from lxml import etree
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from engine import Engine
 from engine.forms.components import TYPES
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
+from tests.support.drafting import DESIGNER, find, open_file, row, stored, unfold
 from tests.support.player import ROOT
-from tests.support.server import RunningServer
 
-DESIGNER = "yaojing"
 LATIN = re.compile(r"[A-Za-z]{3,}")
 NAMES = re.compile(r"Powered by|bpmn\.io|FEEL|BPMN|DMN|[\w-]+\.(form|dmn|bpmn|md|yaml|json)|https?|HTML", re.IGNORECASE)
 """What stays as it is in a Chinese sentence: file names, formats, the mark of the drawing tool."""
@@ -38,14 +37,6 @@ VISIBLE_TEXTS = """(root) => {
   });
   return [...seen];
 }"""
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer):
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -71,45 +62,9 @@ def again(page: Page, desk: Desk, key: int) -> Page:
     return page
 
 
-def stored(designing: Engine, key: int) -> drafts.Draft:
-    with designing.reading() as conn:
-        return drafts.get(designing.desk, conn, key, DESIGNER)
-
-
 def save(page: Page) -> None:
     page.keyboard.press("Control+s")
     expect(page.locator("[data-save-state]")).to_have_text(re.compile("^已保存"))
-
-
-def find(page: Page, name: str) -> None:
-    """Select an element of the drawing by the search, as Ctrl+F does."""
-    page.locator("[data-canvas] svg").first.focus()
-    page.keyboard.press("Control+f")
-    search = page.locator(".djs-search-input input")
-    search.fill(name)
-    expect(page.locator(".djs-search-result-selected")).to_be_visible()
-    search.press("Enter")
-    expect(page.locator("[data-panel] .bio-properties-panel-header-label")).to_have_text(name)
-
-
-def unfold(page: Page, place: str, title: str) -> Locator:
-    """A group of a properties panel, unfolded."""
-    head = page.locator(f"{place} .bio-properties-panel-group-header-title", has_text=re.compile(f"^{title}$"))
-    found = page.locator(f"{place} .bio-properties-panel-group").filter(has=head)
-    if not found.locator(".bio-properties-panel-group-entries.open, .bio-properties-panel-list.open").count():
-        head.click()
-    return found
-
-
-def row(page: Page, file: str) -> Locator:
-    return page.locator(f'details[data-file="{file}"]')
-
-
-def open_file(page: Page, tab: str, file: str) -> Locator:
-    page.locator(f"#tab-{tab}").click()
-    row(page, file).locator("summary").click()
-    expect(row(page, file).locator("[data-form-canvas], [data-decision-canvas]")).to_be_visible()
-    return row(page, file)
 
 
 def add(page: Page, part: str) -> None:

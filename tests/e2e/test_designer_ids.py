@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import expect
 
 from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
 from tests.support.interchange import DESIGNER, Editor
-from tests.support.server import RunningServer
 
 FLOW = """<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:bpmndi="http://www.omg.org/spec/BPMN/20100524/DI" xmlns:dc="http://www.omg.org/spec/DD/20100524/DC" xmlns:di="http://www.omg.org/spec/DD/20100524/DI" id="定义" targetNamespace="urn:t">
@@ -24,13 +20,6 @@ FLOW = """<?xml version="1.0" encoding="UTF-8"?>
 <bpmndi:BPMNEdge id="图_流1" bpmnElement="流1"><di:waypoint x="196" y="118"/><di:waypoint x="260" y="118"/></bpmndi:BPMNEdge>
 <bpmndi:BPMNEdge id="图_流2" bpmnElement="流2"><di:waypoint x="360" y="118"/><di:waypoint x="420" y="118"/></bpmndi:BPMNEdge>
 </bpmndi:BPMNPlane></bpmndi:BPMNDiagram></definitions>"""
-
-
-@pytest.fixture
-def designing(server: RunningServer) -> Iterator[Engine]:
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 def test_ids_in_chinese_are_drawn_changed_and_saved(desk: Desk, designing: Engine):

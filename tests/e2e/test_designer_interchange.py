@@ -6,7 +6,6 @@ How two files are compared: :mod:`tests.support.interchange`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,8 @@ from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
 from tests.support.interchange import BPMN, BPMNDI, DESIGNER, Editor, differences, quiet, round_trip
-from tests.support.server import RunningServer
 
 KIT = Path(__file__).resolve().parents[3] / "shared" / "kits" / "bpmn"
-
-
-@pytest.fixture(scope="session")
-def designing(server: RunningServer) -> Iterator[Engine]:
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

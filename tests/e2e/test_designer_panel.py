@@ -13,21 +13,12 @@ from playwright.sync_api import Locator, Page, expect
 from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
+from tests.support.drafting import DESIGNER, find
 from tests.support.player import ROOT
-from tests.support.server import RunningServer
 from tests.support.signing import terms
 
-DESIGNER = "yaojing"
 NS = {"b": "http://www.omg.org/spec/BPMN/20100524/MODEL", "z": "http://camunda.org/schema/zeebe/1.0"}
 ASSIGNMENT = json.loads((ROOT / "web/assets/designer/panel/assignment_terms.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer):
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -57,16 +48,6 @@ def saved(designing: Engine) -> Callable[[Page, int, str], etree._Element]:
         return etree.fromstring(files["complaint.bpmn"].encode()).xpath(f"//*[@id='{id}']")[0]
 
     return save
-
-
-def find(page: Page, name: str) -> None:
-    page.locator("[data-canvas] svg").first.focus()
-    page.keyboard.press("Control+f")
-    search = page.locator(".djs-search-input input")
-    search.fill(name)
-    expect(page.locator(".djs-search-result-selected")).to_be_visible()
-    search.press("Enter")
-    expect(page.locator(".bio-properties-panel-header-label")).to_have_text(name)
 
 
 def group(page: Page, title: str) -> Locator:

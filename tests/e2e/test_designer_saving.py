@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,19 +14,11 @@ from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
 from tests.support.drafting import DESIGNER, begin_name, entry, find, open_file, opened, rename, save, state, stored, unfold
-from tests.support.server import PASSWORD, RunningServer
+from tests.support.server import PASSWORD
 from web.designer.queries import drafts_listed
 
 OTHER = "duqiang"
 STEP = "accept_review"
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer) -> Iterator[Engine]:
-    """An engine on the served database, to make drafts, to read what was saved, and to be the other designer."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
-from tests.support.server import RunningServer
 from tests.support.snippets import BESIDE, NAMES
 
 DESIGNER = "yaojing"
@@ -25,14 +24,6 @@ BEGINNINGS = {
         '<bpmn:sequenceFlow id="begins" sourceRef="started" targetRef="work"/><bpmn:sequenceFlow id="goes_on" sourceRef="work" targetRef="closed"/>'
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer):
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 def drawing(body: str) -> str:

@@ -15,19 +15,11 @@ from engine import Engine
 from engine.runtime.design import drafts
 from engine.runtime.design.statistics import EARLIEST, statistics
 from tests.support.browser import Desk
-from tests.support.server import RunningServer
 
 DESIGNER = "yaojing"
 PROCESS = "complaint"
 FOLDER = Path(__file__).resolve().parents[2] / "processes" / PROCESS
 SCENARIO, DRAWING = FOLDER / "scenarios" / "complaint_c.json", FOLDER / f"{PROCESS}.bpmn"
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer):
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import PHONE, SCREEN, Desk
 from tests.support.designing import DESIGNER, SampleProcedure
-from tests.support.server import RunningServer
 
 TITLE = "设备采购"
 PATIENCE = 60_000
@@ -57,14 +56,6 @@ def drawing(text: str) -> str:
     text = re.sub(r'<bpmn:endEvent id="done".*?</bpmn:process>', FLOW, text, count=1, flags=re.DOTALL)
     text = re.sub(r'<bpmndi:BPMNShape id="done_di".*?</bpmndi:BPMNShape>', SHAPES, text, count=1, flags=re.DOTALL)
     return text.replace('<di:waypoint x="444" y="180" />', '<di:waypoint x="440" y="180" />')
-
-
-@pytest.fixture(scope="module")
-def designing(server: RunningServer):
-    """An engine on the served database, to make drafts."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

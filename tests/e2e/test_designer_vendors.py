@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,19 +18,10 @@ from engine import Engine
 from engine.runtime.design import drafts
 from tests.support.browser import Desk
 from tests.support.interchange import DESIGNER, SAID_TO_BE_MISSING, Editor, differences, quiet, round_trip
-from tests.support.server import RunningServer
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "interchange"
 SUITE = sorted((FIXTURES / "miwg").glob("*.bpmn"))
 OTHERS = sorted((FIXTURES / "vendors").glob("*.bpmn"))
-
-
-@pytest.fixture(scope="session")
-def designing(server: RunningServer) -> Iterator[Engine]:
-    """An engine on the served database, to make drafts and to read what was saved."""
-    engine = Engine(server.database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
