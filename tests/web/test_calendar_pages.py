@@ -181,7 +181,7 @@ def test_the_banner_asks_for_the_missing_notice_from_november_on(browse, clock):
 
 
 HOURS_FORM = {
-    "mode": "hours", "since": "2026-12-01", "usual": "08:30-12:00，14:00-17:00", "summer": "8:00-12:00, 15:00-18:30", "summer_from": "06-01", "summer_to": "9月30日",
+    "mode": "hours", "since": "2026-12-01", "usual": "08:30－12:00、14:00～17:00", "summer": "8:00-12:00, 15:00-18:30", "summer_from": "06-01", "summer_to": "9月30日",
     "notice": "周科办〔2026〕12号", "reason": "冬季作息",
 }  # fmt: skip
 

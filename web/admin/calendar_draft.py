@@ -199,9 +199,13 @@ def values_of_hours(hours: OfficeHours) -> dict[str, str]:
     return values
 
 
+AS_TYPED = str.maketrans({**dict.fromkeys("，、；;", ","), "：": ":", **dict.fromkeys("—–－~～至", "-")})
+"""What a Chinese keyboard writes instead of the signs that times are separated by."""
+
+
 def sessions_of(text: str) -> Sessions:
     """``09:00-12:00, 14:00-17:00`` as sessions; :class:`ValueError` for anything else."""
-    plain = text.replace("，", ",").replace("、", ",").replace("：", ":").replace("—", "-").replace("–", "-").replace("至", "-")
+    plain = text.translate(AS_TYPED)
     found = []
     for part in plain.split(","):
         start, _, end = part.strip().partition("-")

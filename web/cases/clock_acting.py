@@ -123,7 +123,7 @@ def _posted(key: int, kind: str | None, values: dict[str, Any], command: Callabl
         errors = getattr(refused, "errors", None) or {"": [refused.message]}
         with engine().reading() as conn:
             return _page(conn, key, kind, values, errors, chosen, 422 if isinstance(refused, ValidationFailed) else 409)
-    flash(said("、".join(labels)), "success")
+    flash(said(_(", ").join(labels)), "success")
     return redirect(url_for("cases.show", key=key, _anchor="clocks"))
 
 

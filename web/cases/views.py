@@ -161,7 +161,7 @@ def remove_attachment(key: int):
 def urge(key: int):
     """Tell the handlers to hurry."""
     told = engine().desk.urge(key, request.form.get("text", "").strip(), **me())
-    names = "、".join(filters.person_name(login) for login in told)
+    names = _(", ").join(filters.person_name(login) for login in told)
     flash(_("Urged: %(names)s.", names=names) if names else _("Nobody but you has an open task here."), "success")
     return redirect(security.safe_next(request.form.get("next")) or url_for("cases.show", key=key))
 

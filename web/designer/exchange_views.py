@@ -82,5 +82,5 @@ def import_archive():
         upload.close()
     flash(_("The archive is a draft now. What is in use stays in use until you publish."), "success")
     if received.left_out:
-        flash(_("Not taken, because they belong to no procedure: %(names)s", names="、".join(received.left_out[:20])), "warning")
+        flash(_("Not taken, because they belong to no procedure: %(names)s", names=_(", ").join(received.left_out[:20])), "warning")
     return redirect(url_for("designer.draft", key=draft.key))

@@ -334,5 +334,5 @@ def apply_to_cases(rule_id: str):
         return _apply_page(rule_id, since, _said(refused.errors), 422)
     flash(_("%(count)d limit(s) now count by this version.", count=changed), "success")
     if moved_on:
-        flash(_("Left as they are, because they had changed meanwhile: %(cases)s.", cases="、".join(moved_on)), "warning")
+        flash(_("Left as they are, because they had changed meanwhile: %(cases)s.", cases=_(", ").join(moved_on)), "warning")
     return redirect(url_for("limits.rule", rule_id=chosen.id))

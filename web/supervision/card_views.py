@@ -246,9 +246,9 @@ def scope_words(rule: MonitoringRule) -> list[Words]:
     found: list[Words] = []
     sheets, table = views.sheets(), engine().desk.book().rules
     if rule.procedures:
-        found.append(T("Procedures: %(names)s", names="、".join(sheets[each].name if each in sheets else each for each in rule.procedures)))
+        found.append(T("Procedures: %(names)s", names=_(", ").join(sheets[each].name if each in sheets else each for each in rule.procedures)))
     if rule.limits:
-        found.append(T("Limits: %(names)s", names="、".join(table[each].label if each in table else each for each in rule.limits)))
+        found.append(T("Limits: %(names)s", names=_(", ").join(table[each].label if each in table else each for each in rule.limits)))
     if rule.kind == "repeated_extension":
         found.append(T("counted by section and calendar month") if rule.scope == "section_month" else T("counted by limit of a case"))
     return found

@@ -232,20 +232,20 @@ def export():
 
 def _sheet_line(line: queries.Line, say_with: dict[str, Any], now: datetime) -> list[Any]:
     case = line.case
-    used = ""
+    used, comma = "", _(", ")
     if case.clock_key:
         amount, unit = say_with["used_of"](case.ledger)
         used = f"{amount} {say(unit)}"
-    handlers = [filters.person_name(task.assignee) if task.assignee else "、".join(say_with["candidates"](task)) for task in line.tasks]
+    handlers = [filters.person_name(task.assignee) if task.assignee else comma.join(say_with["candidates"](task)) for task in line.tasks]
     told = [
-        f"{fired.label} {filters.localtime(fired.fired_at)} {'、'.join(each['name'] for each in fired.recipients)}".strip() for fired in line.firings
+        f"{fired.label} {filters.localtime(fired.fired_at)} {comma.join(each['name'] for each in fired.recipients)}".strip() for fired in line.firings
     ]
     coming = ""
     if case.next_rung:
-        coming = " ".join([filters.localtime(case.next_rung_at), say_with["rung_label"](case), "、".join(say_with["rung_recipients"](case))])
+        coming = " ".join([filters.localtime(case.next_rung_at), say_with["rung_label"](case), comma.join(say_with["rung_recipients"](case))])
     return [
         say(BY_RANK[case.rank].word), case.case_no, case.title, case.procedure, case.county, filters.section_name(case.section_code),
-        "、".join(dict.fromkeys(task.step for task in line.tasks)), "、".join(dict.fromkeys(handlers)), used, filters.localdate(case.due_at),
+        comma.join(dict.fromkeys(task.step for task in line.tasks)), comma.join(dict.fromkeys(handlers)), used, filters.localdate(case.due_at),
         filters.ledger_left(case.ledger, case.clock_state), case.level or "", "；".join(told), coming, case.urged or "",
         filters.localdatetime(case.received_at),
     ]  # fmt: skip
@@ -323,7 +323,7 @@ def register_text(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return "、".join(register_text(each) for each in value)
+        return _(", ").join(register_text(each) for each in value)
     return str(value)
 
 
