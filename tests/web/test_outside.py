@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from engine.store import tables
 from tests.desk import desk_models as models
@@ -108,3 +109,15 @@ def rows_of(office):
 def test_the_rooms_of_supervision_are_not_for_applicants(applicant, address):
     assert applicant.get(address).status_code == 403
     assert f'href="{address}"' not in applicant.get("/").text
+
+
+def test_an_open_task_of_the_office_is_not_shown_to_the_applicant_and_one_that_is_over_leads_to_the_case(own, applicant, office):
+    task = tables.user_task
+    with office.reading() as conn:
+        states = dict(conn.execute(select(task.c.state, task.c.key).where(task.c.root_key == own.key)).all())
+    assert applicant.get(f"/task/{states['CREATED']}").status_code == 404
+    with office.reading() as conn:
+        refused = conn.execute(select(tables.audit.c.subject).where(tables.audit.c.action == "access.refused")).scalars().all()
+    assert f"task:{states['CREATED']}" in refused
+    page = applicant.get(f"/task/{states['COMPLETED']}")
+    assert page.status_code == 302 and page.location.endswith(f"/case/{own.key}")

@@ -250,7 +250,7 @@ class Access:
         return frozenset(each for each in self.identities(conn, login) if each == login or may_stand_in(directory, login, each, rule))
 
     def find_task(self, conn: Connection, task_key: int, login: str) -> Row:
-        """A task that ``login`` may work on, or one of a case that ``login`` may read."""
+        """A task that ``login`` may work on, or one of a case that ``login`` may read; to applicants only what is asked of them."""
         row = conn.execute(select(tables.user_task).where(tables.user_task.c.key == task_key)).one_or_none()
         if row is None:
             raise AccessRefused(_NO_TASK, subject=f"task:{task_key}", reason="missing")
@@ -260,6 +260,9 @@ class Access:
             self.find_case(conn, row.root_key, login)
         except AccessRefused as refusal:
             raise AccessRefused(_NO_TASK, subject=f"task:{task_key}", reason=refusal.reason) from refusal
+        if row.state == "CREATED" and self.is_outside(conn, login):
+            # Who applied reads the own case; how the office works on it is the office's.  A task that is over only leads to the case.
+            raise AccessRefused(_NO_TASK, subject=f"task:{task_key}", reason="a task of the office")
         return row
 
     def _named(self, conn: Connection, task: Any, login: str) -> bool:
