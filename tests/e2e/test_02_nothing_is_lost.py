@@ -47,7 +47,7 @@ def test_an_expired_session_loses_nothing(at_handling, desk: Desk):
     dialog = page.locator("dialog[open]")
     expect(dialog).to_contain_text("请重新登录")
     with person.context.expect_page() as opened:
-        dialog.locator("a.btn-primary").click()
+        dialog.get_by_role("link", name="登录（新标签页）").click()
     person.fill_sign_in(opened.value)
     expect(opened.value.locator("main")).to_contain_text("已登录")
     opened.value.close()

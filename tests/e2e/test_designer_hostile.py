@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from engine import Engine
-from engine.runtime.design import drafts, publishing
+from engine.runtime.design import drafts, publishing, runs
 from engine.runtime.design.skeleton import skeleton
 from engine.store import tables
 from tests.support.browser import Desk
@@ -131,12 +131,14 @@ def hostile(server: RunningServer) -> Iterator[SimpleNamespace]:
     draft = drafts.save(desk, draft.key, changed, revision=draft.revision, note=EVIL, by=DESIGNER)
     drafts.autosave(desk, draft.key, "README.md", EVIL * 2, revision=draft.revision, by=DESIGNER)
     waiting = drafts.copy(desk, draft.key, title=EVIL, by=DESIGNER)
+    run = runs.start(desk, draft.key, by=DESIGNER)
+    desk.scenario_runs.finish(60)
     sent = publishing.submit(desk, waiting.key, revision=waiting.revision, reason=EVIL, warnings_seen=True, by=DESIGNER)
     with engine.reading() as conn:
         definition = tables.definition
         versions = {row.kind: row.key for row in conn.execute(select(definition.c.kind, definition.c.key).where(definition.c.id.like(f"{PROCESS}%")))}
         task = conn.execute(select(tables.user_task.c.key).where(tables.user_task.c.root_key == case.key)).scalars().first()
-    yield SimpleNamespace(engine=engine, draft=draft.key, waiting=waiting.key, submission=sent.key, case=case.key, task=task, versions=versions, revision=draft.revision)
+    yield SimpleNamespace(engine=engine, draft=draft.key, waiting=waiting.key, submission=sent.key, run=run.key, case=case.key, task=task, versions=versions, revision=draft.revision)
     engine.dispose()
 
 
@@ -156,6 +158,7 @@ def pages_of_the_room(hostile: SimpleNamespace) -> dict[str, list[str]]:
         "designer.saved": [f"{draft}/saves/{hostile.revision}"],
         "designer.submit": [f"{draft}/submit"],
         "designer.try_draft": [f"{draft}/try"],
+        "designer.scenario_run": [f"{room}/runs/{hostile.run}"],
         "designer.sheet": [f"{draft}/sheet"],
         "designer.statistics": [f"{draft}/statistics"],
         "designer.help": [f"{room}/help"],
@@ -167,9 +170,10 @@ def pages_of_the_room(hostile: SimpleNamespace) -> dict[str, list[str]]:
 
 NOT_PAGES = {
     "designer.download", "designer.draft_file", "designer.export_draft", "designer.export_procedure", "designer.try_diagram", "designer.options_list",
-    "designer.statistics_drawing", "designer.export_statistics", "designer.help_picture",
+    "designer.statistics_drawing", "designer.export_statistics", "designer.help_picture", "designer.run_state", "designer.statistics_figures",
+    "designer.run_progress", "designer.draft_findings", "designer.try_ready",
 }  # fmt: skip
-"""Answers of the room that no browser shows: files to be saved and data for scripts (tested below)."""
+"""Answers of the room that are no pages: files to be saved, data for scripts (tested below), and parts of pages that are walked."""
 
 
 PICTURES_OF_FORMS = "Loading the image 'javascript:"

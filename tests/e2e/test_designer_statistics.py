@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from engine import Engine
 from engine.runtime.design import drafts
-from engine.runtime.design.statistics import EARLIEST, statistics
+from engine.runtime.design.statistics import statistics
 from tests.support.browser import Desk
 
 DESIGNER = "yaojing"
@@ -61,13 +61,16 @@ def test_figures_lie_on_the_drawing_by_choice_and_go_again_without_touching_the_
     key = page.locator('[data-act="statistics"]')
     expect(key).to_have_attribute("aria-pressed", "false")
 
-    lay(page)
+    with page.expect_response(re.compile(r"statistics\.json")) as answered:
+        lay(page)
 
     expect(key).to_have_attribute("aria-pressed", "true")
     assert len(asked) == 1  # only on demand, and once
-    today = designing.calendar.local(designing.clock()).date()
+    # The period is the page's own: other tests of this server have moved its clock.
+    told = answered.value.json()
+    since, until = date.fromisoformat(told["since"]), date.fromisoformat(told["until"])
     with designing.reading() as conn:
-        found = statistics(conn, PROCESS, EARLIEST, today + timedelta(days=2), designing.calendar)
+        found = statistics(conn, PROCESS, since, until, designing.calendar)
     busiest = max(found.steps.values(), key=lambda step: step.reached)
     assert busiest.reached > 0
     expect(badge(page, busiest.element_id)).to_contain_text(f"{busiest.reached} 次")

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 
 class Site:
-    """A site made of strings: ``pages`` by path, ``answers`` by path for POST; what was posted is kept in ``posted``."""
+    """A site made of strings: ``pages`` by path, ``answers`` in JSON by path; what was posted is kept in ``posted``."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -45,6 +45,9 @@ class Site:
         elif request.method == "POST":
             self.posted.append((path, request.post_data or "", request.headers))
             status, body = self.answers.get(path, lambda: (200, {}))()
+            route.fulfill(status=status, body=json.dumps(body), content_type="application/json")
+        elif path in self.answers:
+            status, body = self.answers[path]()
             route.fulfill(status=status, body=json.dumps(body), content_type="application/json")
         elif path in self.pages:
             kind, text = self.pages[path]
@@ -247,13 +250,13 @@ def test_an_ended_session_loses_nothing(site):
 def test_signing_in_elsewhere_continues_here_with_the_new_token(site):
     signed_in = []
     site.answers["/draft"] = lambda: (200, {}) if signed_in else (401, {})
+    site.answers["/session"] = lambda: (200, {"login": "a", "csrf_token": "token-2"}) if signed_in else (401, {"csrf_token": "token-1"})
     page = task(site)
     name_field(page).fill("甲")
     expect(page.locator("dialog")).to_be_visible()
     page.locator("dialog button", has_text="已登录").click()
     expect(page.locator("dialog")).to_contain_text("尚未登录")
     signed_in.append(True)
-    site.pages["/session"] = ("application/json", '{"csrf_token": "token-2"}')
     page.locator("dialog button", has_text="已登录").click()
     expect(page.locator("[data-draft-state]")).to_contain_text("已保存")
     assert site.posted[-1][2]["x-csrftoken"] == "token-2"

@@ -168,7 +168,7 @@ def figures(key: int):
     asked, processes = _asked(draft)
     wanted = request.args.get("process", "")
     answer: dict[str, Any] = {
-        "process": wanted, "period": asked.period, "version": asked.version,
+        "process": wanted, "period": asked.period, "since": asked.since.isoformat(), "until": asked.until.isoformat(), "version": asked.version,
         "periods": [[code, say(word)] for code, word in PERIODS.items()], "measures": [[code, say(word)] for code, word in MEASURES.items()],
         "versions": [], "known": [], "steps": {}, "sampled": False,
     }  # fmt: skip
