@@ -70,6 +70,7 @@ def test_files_of_other_vendors_open_and_leave_with_the_same_model(editor: Edito
     assert not wrong, "\n".join(f"{name}: {lines}" for name, lines in wrong.items())
 
 
+# For whoever has a folder of files that may not be kept here; the files that may are tried above, always.
 @pytest.mark.skipif("BANJIE_INTERCHANGE_FILES" not in os.environ, reason="BANJIE_INTERCHANGE_FILES names no folder with further files")
 def test_files_of_a_folder_open_and_leave_with_the_same_model(editor: Editor, desk: Desk):
     desk.forgives("failed to import")
