@@ -56,7 +56,10 @@ def differences(told: Run, expect: Mapping[str, Any]) -> Iterator[Words]:
 
 def located(told: Run, expect: Mapping[str, Any]) -> Iterator[tuple[Words, str | None]]:
     """The differences, each with the id of the element at which it shows; ``None`` where it is about the case as a whole."""
-    label = lambda id: told.name_of(id) or id  # noqa: E731
+
+    def label(id: str) -> str:
+        return told.name_of(id) or id
+
     if "path" in expect:
         yield from _off_the_path(told, expect["path"], label)
     for element in expect.get("avoid", ()):
